@@ -1,0 +1,81 @@
+// Package archive keeps bags in stores.
+package archive
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"time"
+)
+
+// ErrExists says that an object of that key is there already, with other
+// bytes than those to be put. Nothing was changed.
+var ErrExists = errors.New("an object with this key and other content is already there")
+
+// ErrNotFound says that the store answered and has no such object.
+var ErrNotFound = errors.New("no such object")
+
+// ErrPermanent marks a failure that waiting does not mend: credentials
+// refused, bucket missing, request malformed. Everything else may be tried
+// again.
+var ErrPermanent = errors.New("will not mend by waiting")
+
+// ErrChecksum says that the bytes that arrived are not the bytes sent or
+// recorded.
+var ErrChecksum = errors.New("checksum does not match")
+
+// Info is what a store says of an object without reading it.
+type Info struct {
+	Key       string
+	Size      int64
+	CRC64NVME string // base64 as S3 writes it, empty when the store has none; what was recorded at upload, no proof of today's bytes
+	VersionID string // empty without versioning
+	Modified  time.Time
+}
+
+// Store holds objects under keys. It never overwrites and never deletes.
+// All methods may be called from several goroutines.
+type Store interface {
+	// Name is the store's name in the config and in every record.
+	Name() string
+	// Put stores a small object, durably, only if absent. It returns nil when
+	// the same bytes are there already, ErrExists when others are.
+	Put(ctx context.Context, key string, body []byte) error
+	// Begin starts the upload of a large object, or goes on with an unfinished
+	// upload of the same key, size and part size. If the finished object is
+	// there already, Begin returns an Upload that says so by Stored.
+	Begin(ctx context.Context, key string, size int64) (Upload, error)
+	// Read gives length bytes from offset; length -1 means to the end. A range
+	// outside the object is an error. The reader fails with ErrChecksum or
+	// io.ErrUnexpectedEOF rather than give wrong or fewer bytes, as far as the
+	// store can tell.
+	Read(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
+	Stat(ctx context.Context, key string) (Info, error)
+	// List gives every object whose key starts with prefix, in key order.
+	List(ctx context.Context, prefix string) iter.Seq2[Info, error]
+}
+
+// Upload is one large object on its way. Nothing is visible under its key
+// before Complete has returned nil.
+type Upload interface {
+	// Stored is true when the finished object was there when Begin was called,
+	// of the size given; its bytes are held against those of a new one by
+	// Complete's checksum.
+	Stored() bool
+	// PartSize is the number of bytes of every part but the last.
+	PartSize() int64
+	// Parts is the number of parts.
+	Parts() int
+	// Has reports whether the store holds part n (from 0) with exactly this
+	// CRC64NVME.
+	Has(n int, crc uint64) bool
+	// Part sends part n, or sends it again.
+	Part(ctx context.Context, n int, body []byte) error
+	// Complete makes the object visible, only if absent, and has the store
+	// confirm crc, the CRC64NVME of the whole object. It may be called again
+	// after a lost reply: an object of this size and checksum is success.
+	Complete(ctx context.Context, crc uint64) (Info, error)
+	// Abort ends the upload; the store forgets its parts.
+	Abort(ctx context.Context) error
+}
