@@ -32,6 +32,9 @@ type SizeClaim struct {
 type Blob struct {
 	Name string `json:"name"` // "READ TOC 0002h", "READ DISC STRUCTURE 00h layer 0"
 	Data []byte `json:"data"`
+	// Absent says why there is no answer: the drive was asked and does not
+	// have it. Empty when Data is the answer.
+	Absent string `json:"absent,omitempty"`
 }
 
 // Disc is what the drive says of the medium in it, before any data is read.
@@ -56,5 +59,12 @@ type Disc struct {
 	// Unrecorded are the extents inside [0, Sectors) that hold no recording:
 	// run-out of track-at-once, gaps between sessions, border zones.
 	Unrecorded []Extent `json:"unrecorded"`
-	Blobs      []Blob   `json:"blobs"`
+	// RunOut are the extents where a recordable CD may be unreadable without
+	// being damaged: the two run-out blocks that end a track written track at
+	// once, and the pregap before the next one. No drive tells such a track
+	// from one written disc at once, where the same sectors hold data: they are
+	// to be read like any other, and only those that cannot be read are
+	// unrecorded.
+	RunOut []Extent `json:"run_out,omitempty"`
+	Blobs  []Blob   `json:"blobs"`
 }
