@@ -1,0 +1,99 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ErrSourceChanged says that a payload file no longer gives the bytes that
+// were sealed. Nothing of it became visible in the store.
+var ErrSourceChanged = errors.New("the spool's image no longer matches what was sealed")
+
+// SendOptions are what a caller of Send may hook in; all may be nil.
+type SendOptions struct {
+	// Progress is told how many payload bytes the store holds, of how many.
+	// done falls back when a file has to be begun anew.
+	Progress func(done, total int64)
+	// BeforeComplete is called with a payload file's key before the store is
+	// told to make it visible, so that the intent can be written down first.
+	// It is not called for a file that the store has already.
+	BeforeComplete func(key string) error
+	// AfterComplete is called when the store has confirmed a payload file.
+	AfterComplete func(key string, info Info) error
+	// Retry is asked after a failure that waiting may mend: it waits and
+	// returns nil to have the same step tried again, or returns the error that
+	// Send shall end with. Without it the first failure ends Send.
+	Retry func(ctx context.Context, err error) error
+}
+
+// SendResult says what Send found and did.
+type SendResult struct {
+	Payload     []Info // as the store confirmed them, in the bag's order
+	TagManifest string // SHA-512 of the object written last; it stands for the whole bag
+	SentParts   int    // parts sent now
+	HeldParts   int    // parts that the store had
+	SentBytes   int64  // payload bytes sent now
+	// AlreadyWhole is true when the tag manifest was there when Send began.
+	AlreadyWhole bool
+}
+
+// Send brings a bag into a store: payload first, then the tag files, the tag
+// manifest last of all. It may be called again after any failure or crash and
+// goes on where it was; parts that the store holds are read from the source
+// again, to prove them, but not sent. Every byte sent is held against the
+// checksum taken at the seal.
+//
+// Errors: ErrSourceChanged, ErrExists when the store has another bag under
+// this prefix, ErrPermanent, or one that trying again may mend.
+func Send(ctx context.Context, store Store, bag Bag, opts SendOptions) (SendResult, error) {
+	var res SendResult
+	tags, err := bag.tagFiles()
+	if err != nil {
+		return res, fmt.Errorf("%w: %w", ErrPermanent, err)
+	}
+	last := tags[len(tags)-1]
+	res.TagManifest = sum("sha512", last.Body)
+	err = retry(ctx, opts, func() error {
+		_, err := store.Stat(ctx, bag.Key(last.Path))
+		res.AlreadyWhole = err == nil
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return res, err
+	}
+	s := sender{store: store, opts: opts, total: bag.Size(), res: &res}
+	for _, p := range bag.Payload {
+		info, err := s.payload(ctx, bag.Key(p.Path), p)
+		if err != nil {
+			return res, err
+		}
+		res.Payload = append(res.Payload, info)
+	}
+	for _, f := range tags {
+		if err := retry(ctx, opts, func() error { return store.Put(ctx, bag.Key(f.Path), f.Body) }); err != nil {
+			return res, err
+		}
+	}
+	return res, nil
+}
+
+// retry runs step until it succeeds, until its error is final, or until the
+// caller has had enough.
+func retry(ctx context.Context, opts SendOptions, step func() error) error {
+	for {
+		err := step()
+		if err == nil || opts.Retry == nil || final(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		if err := opts.Retry(ctx, err); err != nil {
+			return err
+		}
+	}
+}
