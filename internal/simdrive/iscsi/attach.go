@@ -25,18 +25,18 @@ type attaching struct {
 	guest bool // only the session's one executor touches it
 }
 
-func (a *attaching) Execute(ctx context.Context, cdb, dataOut []byte, alloc int) (byte, []byte, []byte) {
-	status, in, sense := a.unit.Execute(ctx, cdb, dataOut, alloc)
+func (a *attaching) Execute(ctx context.Context, cdb, dataOut []byte, alloc int) (byte, []byte, []byte, error) {
+	status, in, sense, err := a.unit.Execute(ctx, cdb, dataOut, alloc)
 	switch {
-	case a.guest || len(cdb) == 0:
+	case err != nil || a.guest || len(cdb) == 0:
 	case cdb[0] == cdbGetEventStatus:
 		a.guest = true
 	case cdb[0] == cdbReadCapacity10 && status == statusCheckCondition && senseKey(sense) == 0x02:
 		var one [8]byte
 		binary.BigEndian.PutUint32(one[4:], 2048)
-		return statusGood, one[:min(len(one), alloc)], nil
+		return statusGood, one[:min(len(one), alloc)], nil, nil
 	}
-	return status, in, sense
+	return status, in, sense, err
 }
 
 // senseKey reads the key of fixed or descriptor sense (SPC-4, 4.5); FFh if

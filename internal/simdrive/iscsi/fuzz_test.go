@@ -102,6 +102,8 @@ func FuzzSession(f *testing.F) {
 
 type quickUnit struct{}
 
-func (quickUnit) Execute(_ context.Context, _, _ []byte, alloc int) (byte, []byte, []byte) {
-	return statusGood, make([]byte, min(alloc, 8192)), nil
+func (quickUnit) Execute(_ context.Context, _, _ []byte, alloc int) (byte, []byte, []byte, error) {
+	return statusGood, make([]byte, min(alloc, 8192)), nil, nil
 }
+
+func (quickUnit) Close() {}

@@ -24,12 +24,12 @@ const testName = "iqn.2026-11.example:drive0"
 
 // serve runs a server with one target over unit until the test ends, and
 // checks that all it started has ended by then.
-func serve(t *testing.T, unit Unit) (*Server, string) {
+func serve(t *testing.T, unit *fakeUnit) (*Server, string) {
 	t.Helper()
 	s := New()
 	var mu sync.Mutex
 	s.Report = func(err error) { mu.Lock(); defer mu.Unlock(); t.Log(err) }
-	if err := s.Add(Target{Name: testName, Attach: func() Unit { return unit }}); err != nil {
+	if err := s.Add(Target{Name: testName, Attach: func() Unit { return unit }, Reset: unit.Reset}); err != nil {
 		t.Fatal(err)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")

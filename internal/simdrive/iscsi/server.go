@@ -20,20 +20,20 @@ import (
 // Unit is a logical unit as one initiator sees it. Execute carries out one
 // command: dataOut is what came with it, alloc how many bytes the initiator
 // can take. It returns a SAM-5 status, at most alloc bytes of data and, with
-// CHECK CONDITION, sense data. One session calls it from one goroutine at a
-// time; when ctx ends (task aborted, session over) it returns soon, and its
-// answer goes nowhere.
+// CHECK CONDITION, sense data; an error means that the command has no answer.
+// One session calls it from one goroutine at a time; when ctx ends (task
+// aborted, session over) it returns soon, and its answer goes nowhere. Close
+// is called when the session is over. *simdrive.Nexus is a Unit.
 type Unit interface {
-	Execute(ctx context.Context, cdb, dataOut []byte, alloc int) (status byte, dataIn, sense []byte)
+	Execute(ctx context.Context, cdb, dataOut []byte, alloc int) (status byte, dataIn, sense []byte, err error)
+	Close()
 }
-
-// Resetter is a Unit that wants to know of logical unit and target resets.
-type Resetter interface{ Reset() }
 
 // Target is a drive under its iSCSI name.
 type Target struct {
 	Name   string      // iqn.2026-11.example:drive0
 	Attach func() Unit // called once a session: the drive as this initiator sees it
+	Reset  func()      // told of logical unit and target resets; may be nil
 }
 
 // Server keeps the targets and serves them.
@@ -145,6 +145,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) error {
 			return fmt.Errorf("session for %s: the target was taken away", l.target)
 		}
 		defer s.release(l.target, ss)
+		defer ss.unit.unit.Close()
 	}
 	return ss.run(ctx, r)
 }
@@ -159,7 +160,7 @@ func (s *Server) take(name string, ss *session) bool {
 		if ok && old == nil {
 			s.sessions[name] = ss
 			s.mu.Unlock()
-			ss.unit = &attaching{unit: t.Attach()}
+			ss.unit, ss.reset = &attaching{unit: t.Attach()}, t.Reset
 			return true
 		}
 		s.mu.Unlock()

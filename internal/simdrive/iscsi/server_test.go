@@ -16,34 +16,38 @@ type fakeUnit struct {
 	mu      sync.Mutex
 	written []byte
 	resets  int
+	closed  int
 	hanging chan struct{} // closed when the hanging command has arrived
 }
 
-func (f *fakeUnit) Execute(ctx context.Context, cdb, dataOut []byte, alloc int) (byte, []byte, []byte) {
+func (f *fakeUnit) Execute(ctx context.Context, cdb, dataOut []byte, alloc int) (byte, []byte, []byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch cdb[0] {
 	case 0x00, cdbGetEventStatus:
-		return statusGood, nil, nil
+		return statusGood, nil, nil, nil
 	case 0x28: // READ(10): bytes that tell their place
 		n := min(alloc, int(binary.BigEndian.Uint16(cdb[7:]))*2048)
-		return statusGood, pattern(n), nil
+		return statusGood, pattern(n), nil, nil
 	case 0x3c: // a few good bytes, then an error
-		return statusCheckCondition, pattern(100), []byte{0x70, 0, 3, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x11, 5, 0, 0, 0, 0}
+		return statusCheckCondition, pattern(100), []byte{0x70, 0, 3, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x11, 5, 0, 0, 0, 0}, nil
 	case 0x55: // MODE SELECT
 		f.written = bytes.Clone(dataOut)
-		return statusGood, nil, nil
+		return statusGood, nil, nil, nil
 	case cdbReadCapacity10:
-		return statusCheckCondition, nil, []byte{0x70, 0, 2, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x3a, 0, 0, 0, 0, 0}
+		return statusCheckCondition, nil, []byte{0x70, 0, 2, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x3a, 0, 0, 0, 0, 0}, nil
+	case 0xfe:
+		return 0, nil, nil, errors.New("no answer")
 	case 0xff:
 		close(f.hanging)
 		<-ctx.Done()
-		return statusCheckCondition, nil, nil
+		return statusCheckCondition, nil, nil, nil
 	}
-	return statusCheckCondition, nil, []byte{0x70, 0, 5, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0}
+	return statusCheckCondition, nil, []byte{0x70, 0, 5, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0}, nil
 }
 
 func (f *fakeUnit) Reset() { f.mu.Lock(); defer f.mu.Unlock(); f.resets++ }
+func (f *fakeUnit) Close() { f.mu.Lock(); defer f.mu.Unlock(); f.closed++ }
 
 func pattern(n int) []byte {
 	b := make([]byte, n)
@@ -217,6 +221,15 @@ func TestAbortedTaskGetsNoResponse(t *testing.T) {
 	}
 }
 
+func TestNoAnswerIsTargetFailure(t *testing.T) {
+	_, addr := serve(t, &fakeUnit{})
+	i := dial(t, addr).login()
+	_, _, p := i.data(i.command(flagRead, 100, []byte{0xfe}, nil))
+	if p.opcode() != opResponse || p.h[2] != 0x01 {
+		t.Errorf("a command without an answer was answered % x", p.h)
+	}
+}
+
 func TestLUNResetAbortsAndTellsTheUnit(t *testing.T) {
 	unit := &fakeUnit{hanging: make(chan struct{})}
 	_, addr := serve(t, unit)
@@ -312,6 +325,11 @@ func TestNewSessionEndsTheOldOne(t *testing.T) {
 	}
 	if _, err := readPDU(old.r, 1<<20); err == nil {
 		t.Error("the old session still gets answers")
+	}
+	unit.mu.Lock()
+	defer unit.mu.Unlock()
+	if unit.closed != 1 {
+		t.Errorf("the unit was closed %d times, want once for the old session", unit.closed)
 	}
 }
 

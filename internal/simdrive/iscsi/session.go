@@ -24,6 +24,7 @@ type session struct {
 	server *Server
 	conn   net.Conn
 	unit   *attaching // nil in a discovery session
+	reset  func()
 	ended  chan struct{}
 
 	mu       sync.Mutex // guards what follows, and the order of PDUs on the wire

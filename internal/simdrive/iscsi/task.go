@@ -139,10 +139,11 @@ func (s *session) carryOut(t *task) {
 	cdb := t.q.h[32:48]
 	var status byte
 	var in, sense []byte
+	var err error
 	if t.q.h[8] != 0 || t.q.h[9] != 0 {
 		status, in, sense = otherLUN(cdb, alloc)
 	} else {
-		status, in, sense = s.unit.Execute(t.ctx, cdb, t.data, alloc)
+		status, in, sense, err = s.unit.Execute(t.ctx, cdb, t.data, alloc)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,9 +154,21 @@ func (s *session) carryOut(t *task) {
 	if !t.q.immediate() {
 		s.maxCmdSN++
 	}
-	if err := s.respond(t, status, in, sense, alloc); err != nil {
+	if err != nil {
+		err = s.failed(t)
+	} else {
+		err = s.respond(t, status, in, sense, alloc)
+	}
+	if err != nil {
 		s.conn.Close()
 	}
+}
+
+// failed says that a command has no answer: target failure (RFC 7143, 11.4.3).
+func (s *session) failed(t *task) error {
+	p := response(opResponse, flagFinal, t.q)
+	p.h[2] = 0x01
+	return s.sendLocked(&p, true)
 }
 
 // respond sends the data in bursts, then the status: with the last data when

@@ -41,8 +41,8 @@ func (s *session) taskManagement(q *pdu) error {
 		p.h[2] = tmNotSupported
 	}
 	s.mu.Unlock()
-	if r, ok := s.unit.unit.(Resetter); ok && reset {
-		r.Reset()
+	if reset && s.reset != nil {
+		s.reset()
 	}
 	return s.send(&p, true)
 }
