@@ -1,0 +1,211 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"ripstation/disc"
+)
+
+// validate looks at every value. All mistakes are told at once.
+func (c *Config) validate() error {
+	v := &validator{file: c.path}
+	s := c.Station
+	v.text("station.operator", s.Operator)
+	for key, p := range map[string]string{"station.spool": s.Spool, "station.catalog": s.Catalog, "station.socket": s.Socket} {
+		v.path(key, p)
+	}
+	if len(s.Socket) > 107 { // sun_path of unix(7)
+		v.add("station.socket", "%q is %d bytes long; a socket's path has 107 at most", s.Socket, len(s.Socket))
+	}
+	v.globs("drives.include", c.Drives.Include)
+	v.globs("drives.exclude", c.Drives.Exclude)
+	v.span("drives.poll", c.Drives.Poll, time.Second, time.Hour)
+	v.between("read.retries", int64(c.Read.Retries), 0, 100)
+	if n := int64(c.Read.Chunk); n < 32*disc.SectorSize || n > 512*disc.SectorSize || n%disc.SectorSize != 0 {
+		v.add("read.chunk", "%d bytes cannot be; it is whole sectors of 2 KiB, 64KiB at least and 1MiB at most", n)
+	}
+	v.between("read.speed", int64(c.Read.Speed), 0, 0xFFFE) // SET CD SPEED has 16 bits, FFFFh means the fastest
+	v.oneOf("read.protected", c.Read.Protected, "hold", "image")
+	v.oneOf("eject.when", c.Eject.When, "stored", "read-back", "imaged")
+	v.span("eject.retry", c.Eject.Retry, time.Second, time.Hour)
+	v.oneOf("log.format", c.Log.Format, "auto", "text", "json")
+	if l, err := zerolog.ParseLevel(c.Log.Level); err != nil || l == zerolog.NoLevel || c.Log.Level == "" {
+		v.add("log.level", "%q is none of trace, debug, info, warn, error, disabled", c.Log.Level)
+	}
+	c.validateStores(v)
+	return errors.Join(v.bad...)
+}
+
+func (c *Config) validateStores(v *validator) {
+	required, names := 0, map[string]bool{}
+	for i, s := range c.Stores {
+		key := fmt.Sprintf("store[%d]", i)
+		if plainName(s.Name) {
+			key = "store." + s.Name
+		} else {
+			v.add(key+".name", "%q cannot be a store's name; it has 1 to 40 letters, digits, - and _", s.Name)
+		}
+		if names[s.Name] {
+			v.add(key+".name", "two stores have this name")
+		}
+		names[s.Name] = true
+		if *s.Required {
+			required++
+		}
+		switch s.Type {
+		case "directory":
+			v.path(key+".path", s.Path)
+			v.unset(key, "directory", map[string]bool{"endpoint": s.Endpoint != "", "region": s.Region != "", "bucket": s.Bucket != "", "prefix": s.Prefix != "", "path_style": s.PathStyle,
+				"access_key_file": s.AccessKeyFile != "", "secret_key_file": s.SecretKeyFile != "", "ca_file": s.CAFile != "", "checksums": s.Checksums != ""})
+		case "s3":
+			v.s3(key, s)
+		default:
+			v.add(key+".type", "%q is neither \"directory\" nor \"s3\"", s.Type)
+		}
+	}
+	if required == 0 {
+		v.add("store", "no store has required = true; one must, or a tray could open on a disc that nobody holds")
+	}
+}
+
+func (v *validator) s3(key string, s StoreConfig) {
+	v.unset(key, "s3", map[string]bool{"path": s.Path != ""})
+	if s.Bucket == "" || strings.ContainsFunc(s.Bucket, func(r rune) bool { return r <= ' ' || r == '/' || r > '~' }) {
+		v.add(key+".bucket", "%q cannot be a bucket's name", s.Bucket)
+	}
+	if s.Endpoint != "" {
+		if u, err := url.Parse(s.Endpoint); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+			v.add(key+".endpoint", "%q is no address like https://s3.example.org", s.Endpoint)
+		} else if u.User != nil {
+			v.add(key+".endpoint", "it holds a user or password; secrets belong into access_key_file and secret_key_file")
+		}
+	}
+	if p := s.Prefix; p != "" && (path.Clean(p) != p || path.IsAbs(p) || p == ".." || strings.HasPrefix(p, "../")) {
+		v.add(key+".prefix", "%q cannot be; it has neither / at its ends nor . or .. in it", p)
+	}
+	if (s.AccessKeyFile == "") != (s.SecretKeyFile == "") {
+		v.add(key, "access_key_file and secret_key_file go together; one of them is missing")
+	}
+	v.oneOf(key+".checksums", s.Checksums, "crc64nvme", "none")
+}
+
+// validator gathers mistakes.
+type validator struct {
+	file string
+	bad  []error
+}
+
+func (v *validator) add(key, format string, a ...any) {
+	where := v.file
+	if where == "" {
+		where = "built-in defaults"
+	}
+	v.bad = append(v.bad, fmt.Errorf("%s: %s: %s", where, key, fmt.Sprintf(format, a...)))
+}
+
+func (v *validator) text(key, s string) {
+	if len(s) > 500 || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		v.add(key, "it is too long or holds a control character")
+	}
+}
+
+func (v *validator) path(key, p string) {
+	if p == "" || !filepath.IsAbs(p) || strings.ContainsRune(p, 0) {
+		v.add(key, "%q is no path", p)
+	}
+}
+
+func (v *validator) globs(key string, globs []string) {
+	for _, g := range globs {
+		if _, err := path.Match(g, ""); err != nil {
+			v.add(key, "%q is no pattern: %v", g, err)
+		}
+	}
+}
+
+func (v *validator) between(key string, n, least, most int64) {
+	if n < least || n > most {
+		v.add(key, "%d cannot be; it is from %d to %d", n, least, most)
+	}
+}
+
+func (v *validator) span(key string, d Duration, least, most time.Duration) {
+	if t := time.Duration(d); t < least || t > most {
+		v.add(key, "%v cannot be; it is from %v to %v", t, least, most)
+	}
+}
+
+func (v *validator) oneOf(key, got string, want ...string) {
+	if !slices.Contains(want, got) {
+		v.add(key, "%q is none of %q", got, want)
+	}
+}
+
+func (v *validator) unset(key, kind string, set map[string]bool) {
+	for _, k := range slices.Sorted(mapKeys(set)) {
+		if set[k] {
+			v.add(key+"."+k, "a store of type %s has no such key", kind)
+		}
+	}
+}
+
+func mapKeys(m map[string]bool) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+func plainName(s string) bool {
+	return s != "" && len(s) <= 40 && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	})
+}
+
+// secret reads a one-line secret. What it holds never enters an error.
+func secret(file string) (string, error) {
+	st, err := os.Stat(file)
+	if err != nil {
+		return "", fmt.Errorf("read secret: %w", err)
+	}
+	if st.IsDir() || st.Size() > 64<<10 {
+		return "", fmt.Errorf("read secret %s: it is not a small file", file)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read secret: %w", err)
+	}
+	s := strings.TrimSpace(string(b))
+	if s == "" || strings.ContainsAny(s, "\r\n") {
+		return "", fmt.Errorf("read secret %s: it must hold one line", file)
+	}
+	return s, nil
+}
+
+// wants reports whether a drive is among those that the station may use.
+func (d DrivesConfig) wants(dr disc.Drive) bool {
+	match := func(globs []string) bool {
+		for _, g := range globs {
+			for _, s := range []string{dr.Node, path.Base(dr.Node), dr.Key} {
+				if ok, err := path.Match(g, s); err == nil && ok && s != "" {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return match(d.Include) && !match(d.Exclude)
+}

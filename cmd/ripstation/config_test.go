@@ -1,0 +1,322 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"ripstation/disc"
+)
+
+// asService gives the environment that systemd gives the service.
+func asService(t *testing.T) {
+	t.Helper()
+	t.Setenv("STATE_DIRECTORY", "/var/lib/ripstation")
+	t.Setenv("RUNTIME_DIRECTORY", "/run/ripstation")
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+}
+
+func example(t testing.TB) []byte {
+	t.Helper()
+	b, err := os.ReadFile("../../config.example.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// The example is the documentation: it says every default.
+func TestExampleHoldsTheDefaults(t *testing.T) {
+	asService(t)
+	got, err := parseConfig(example(t), systemConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := parseConfig(nil, systemConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the example says\n%+v\nthe defaults are\n%+v", got, want)
+	}
+}
+
+var commentedKey = regexp.MustCompile(`(?m)^#([a-z_]+ = |\[)`)
+
+// Every key of the program stands in the example, those without a default
+// behind a #; and no other ones do.
+func TestExampleHoldsEveryKey(t *testing.T) {
+	asService(t)
+	text := commentedKey.ReplaceAll(example(t), []byte("$1"))
+	var raw map[string]any
+	if err := toml.Unmarshal(text, &raw); err != nil {
+		t.Fatal(err)
+	}
+	for section := range fields(reflect.TypeFor[Config]()) {
+		name := section.Tag.Get("toml")
+		typ := section.Type
+		var there []map[string]any
+		switch v := raw[name].(type) {
+		case map[string]any:
+			there = append(there, v)
+		case []map[string]any:
+			typ, there = typ.Elem(), v
+		default:
+			t.Errorf("section %s is not in the example", name)
+			continue
+		}
+		for _, key := range keysOf(typ) {
+			found := false
+			for _, table := range there {
+				_, ok := table[key]
+				found = found || ok
+			}
+			if !found {
+				t.Errorf("%s.%s is not in the example", name, key)
+			}
+		}
+	}
+	c, err := parseConfig(text, systemConfig)
+	if err != nil {
+		t.Fatalf("with every # taken off: %v", err)
+	}
+	s3 := c.Stores[1]
+	bare := StoreConfig{Name: s3.Name, Type: "s3", Bucket: s3.Bucket, Endpoint: s3.Endpoint, AccessKeyFile: s3.AccessKeyFile, SecretKeyFile: s3.SecretKeyFile}
+	bare.complete()
+	if !reflect.DeepEqual(s3, bare) {
+		t.Errorf("the example's S3 store is\n%+v\nwith its defaults it is\n%+v", s3, bare)
+	}
+}
+
+func TestMistakesAreNamed(t *testing.T) {
+	asService(t)
+	s3 := "[[store]]\nname=\"s\"\ntype=\"s3\"\nbucket=\"b\"\n"
+	for _, c := range []struct{ text, want string }{
+		{"[read]\nretrys = 3", `unknown key "read.retrys"; there are chunk, protected, retries, speed`},
+		{"[reed]\nretries = 3", `unknown key "reed"; there are drives, eject, log, read, station, store`},
+		{"[[store]]\nname=\"a\"\npfad=\"/x\"", `unknown key "store.pfad"`},
+		{"[read]\nretries = 101", "read.retries: 101 cannot be"},
+		{"[read]\nretries = -1", "read.retries: -1 cannot be"},
+		{"[read]\nretries = \"x\"", "retries"},
+		{"[read]\nchunk = \"3KiB\"", "read.chunk: 3072 bytes cannot be"},
+		{"[read]\nchunk = \"many\"", `"many" is not a size`},
+		{"[read]\nchunk = \"99999999999999TB\"", "is not a size"},
+		{"[read]\nspeed = 70000", "read.speed"},
+		{"[read]\nprotected = \"yes\"", `read.protected: "yes" is none of ["hold" "image"]`},
+		{"[eject]\nwhen = \"now\"", `eject.when: "now" is none of`},
+		{"[eject]\nretry = 5", "is not a time span; write it with its unit"},
+		{"[eject]\nretry = \"1ns\"", "eject.retry: 1ns cannot be"},
+		{"[drives]\npoll = \"2h\"", "drives.poll: 2h0m0s cannot be"},
+		{"[drives]\ninclude = [\"[\"]", `drives.include: "[" is no pattern`},
+		{"[station]\noperator = \"a\\nb\"", "station.operator: it is too long or holds a control character"},
+		{"[station]\nspool = \"\"", `station.spool: "" is no path`},
+		{"[station]\nsocket = \"/" + strings.Repeat("x", 200) + "\"", "station.socket: "},
+		{"[log]\nlevel = \"loud\"", `log.level: "loud" is none of`},
+		{"[log]\nformat = \"xml\"", "log.format"},
+		{"store = []", "store: no store has required = true"},
+		{"[[store]]\nname=\"a\"\ntype=\"directory\"\npath=\"/x\"\nrequired=false", "store: no store has required = true"},
+		{"[[store]]\nname=\"a b\"\ntype=\"directory\"\npath=\"/x\"", `store[0].name: "a b" cannot be a store's name`},
+		{"[[store]]\nname=\"a\"\ntype=\"tape\"", `store.a.type: "tape" is neither`},
+		{"[[store]]\nname=\"a\"\ntype=\"directory\"", `store.a.path: "" is no path`},
+		{"[[store]]\nname=\"a\"\ntype=\"directory\"\npath=\"/x\"\nbucket=\"b\"", "store.a.bucket: a store of type directory has no such key"},
+		{"[[store]]\nname=\"a\"\ntype=\"directory\"\npath=\"/x\"\n[[store]]\nname=\"a\"\ntype=\"directory\"\npath=\"/y\"", "two stores have this name"},
+		{"[[store]]\nname=\"s\"\ntype=\"s3\"", `store.s.bucket: "" cannot be a bucket's name`},
+		{s3 + "path=\"/x\"", "store.s.path: a store of type s3 has no such key"},
+		{s3 + "endpoint=\"example.org\"", `store.s.endpoint: "example.org" is no address`},
+		{s3 + "endpoint=\"https://me:secret@example.org\"", "store.s.endpoint: it holds a user or password"},
+		{s3 + "prefix=\"/a/\"", `store.s.prefix: "/a/" cannot be`},
+		{s3 + "prefix=\"../a\"", "store.s.prefix"},
+		{s3 + "access_key_file=\"x\"", "store.s: access_key_file and secret_key_file go together"},
+		{s3 + "checksums=\"md5\"", "store.s.checksums"},
+		{"secret = \"x\"", `unknown key "secret"`},
+		{"[read\n", "line 2"},
+		{"\x00\x01garbage", "/etc/x.toml"},
+	} {
+		_, err := parseConfig([]byte(c.text), "/etc/x.toml")
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "/etc/x.toml") {
+			t.Errorf("%q gives\n  %v\nwant the file and\n  %s", c.text, err, c.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "me:secret") {
+			t.Errorf("a secret is in the error: %v", err)
+		}
+	}
+}
+
+func TestAllMistakesAtOnce(t *testing.T) {
+	asService(t)
+	_, err := parseConfig([]byte("[read]\nretries = 1000\n[eject]\nwhen = \"x\"\n[log]\nlevel = \"y\""), "/etc/x.toml")
+	if err == nil || strings.Count(err.Error(), "\n") != 2 {
+		t.Errorf("want three lines:\n%v", err)
+	}
+}
+
+func TestPathsAreRelativeToTheFile(t *testing.T) {
+	asService(t)
+	c, err := parseConfig([]byte("[station]\nspool = \"spool\"\nsocket = \"../s\"\n[[store]]\nname=\"a\"\ntype=\"directory\"\npath=\"store\"\n[[store]]\nname=\"s\"\ntype=\"s3\"\nbucket=\"b\"\naccess_key_file=\"k/a\"\nsecret_key_file=\"/abs/s\""), "/srv/demo/config.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{c.Station.Spool, c.Station.Socket, c.Stores[0].Path, c.Stores[1].AccessKeyFile, c.Stores[1].SecretKeyFile}
+	want := []string{"/srv/demo/spool", "/srv/s", "/srv/demo/store", "/srv/demo/k/a", "/abs/s"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if !*c.Stores[0].Required {
+		t.Error("a store that says nothing of it must be required")
+	}
+}
+
+func TestCredentialsOfSystemd(t *testing.T) {
+	asService(t)
+	dir := t.TempDir()
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
+	if err := os.WriteFile(filepath.Join(dir, "s3-access-key"), []byte(" AKIA \n"), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	c, err := parseConfig([]byte("[[store]]\nname=\"s\"\ntype=\"s3\"\nbucket=\"b\"\naccess_key_file=\"s3-access-key\"\nsecret_key_file=\"other\""), "/etc/ripstation/config.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Stores[0].AccessKeyFile != filepath.Join(dir, "s3-access-key") || c.Stores[0].SecretKeyFile != "/etc/ripstation/other" {
+		t.Errorf("%+v", c.Stores[0])
+	}
+	if s, err := secret(c.Stores[0].AccessKeyFile); s != "AKIA" || err != nil {
+		t.Errorf("%q, %v", s, err)
+	}
+	for name, content := range map[string]string{"empty": "\n", "two": "SECRETVALUE\nSECRETVALUE2\n"} {
+		p := filepath.Join(dir, name)
+		if err := os.WriteFile(p, []byte(content), 0o400); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := secret(p); err == nil || !strings.Contains(err.Error(), p) || strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := secret(dir); err == nil {
+		t.Error("a folder was taken for a secret")
+	}
+}
+
+func TestDefaultsSuitWhoeverStartsIt(t *testing.T) {
+	for _, v := range []string{"STATE_DIRECTORY", "RUNTIME_DIRECTORY", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"} {
+		t.Setenv(v, "")
+	}
+	t.Setenv("HOME", "/home/ada")
+	c := defaults(places(""))
+	if c.Station.Catalog != "/home/ada/.local/state/ripstation/catalog.db" || c.Station.Socket != "/home/ada/.local/state/ripstation/ripstation.sock" {
+		t.Errorf("a person's: %+v", c.Station)
+	}
+	t.Setenv("XDG_STATE_HOME", "/x/state")
+	t.Setenv("XDG_RUNTIME_DIR", "/run/user/7")
+	if c := defaults(places("")); c.Station.Spool != "/x/state/ripstation/spool" || c.Station.Socket != "/run/user/7/ripstation/ripstation.sock" {
+		t.Errorf("with XDG folders: %+v", c.Station)
+	}
+	if c := defaults(places(systemConfig)); c.Station.Spool != "/var/lib/ripstation/spool" || c.Station.Socket != "/run/ripstation/ripstation.sock" {
+		t.Errorf("of the service, asked by a person: %+v", c.Station)
+	}
+	t.Setenv("STATE_DIRECTORY", "/s:/t")
+	t.Setenv("RUNTIME_DIRECTORY", "/r")
+	if c := defaults(places("")); c.Station.Spool != "/s/spool" || c.Station.Socket != "/r/ripstation.sock" {
+		t.Errorf("the service: %+v", c.Station)
+	}
+}
+
+func TestWhichFile(t *testing.T) {
+	dir := t.TempDir()
+	p := filepath.Join(dir, "c.toml")
+	if err := os.WriteFile(p, []byte("[read]\nretries = 9"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("RIPSTATION_CONFIG", p)
+	if c, err := loadConfig(""); err != nil || c.Read.Retries != 9 || c.path != p {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if _, err := loadConfig(filepath.Join(dir, "absent")); err == nil || !strings.Contains(err.Error(), "absent") {
+		t.Errorf("--config leads: %v", err)
+	}
+	if err := os.WriteFile(p, bytes.Repeat([]byte("#\n"), maxConfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadConfig(""); err == nil || !strings.Contains(err.Error(), "larger than a configuration can be") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestUnits(t *testing.T) {
+	for text, want := range map[string]Size{"64KiB": 65536, "64 KiB": 65536, "1MB": 1e6, "1.5GiB": 3 << 29, "0": 0, "200GB": 200e9, "10": 10} {
+		var s Size
+		if err := s.UnmarshalText([]byte(text)); err != nil || s != want {
+			t.Errorf("%s = %d, %v; want %d", text, s, err, want)
+		}
+		b, _ := s.MarshalText()
+		var again Size
+		if err := again.UnmarshalText(b); err != nil || again != s {
+			t.Errorf("%d is written %s and reads back as %d", s, b, again)
+		}
+	}
+	for _, text := range []string{"", "KiB", "-1", "1e300GiB", "1XB", "nan"} {
+		var s Size
+		if err := s.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q was taken for %d bytes", text, s)
+		}
+	}
+	d := Duration(90 * time.Second)
+	if b, _ := d.MarshalText(); string(b) != "1m30s" {
+		t.Errorf("%s", b)
+	}
+}
+
+func TestWhichDrives(t *testing.T) {
+	d := disc.Drive{Node: "/dev/sr0", Key: "serial:ABC"}
+	for _, c := range []struct {
+		in, ex []string
+		want   bool
+	}{
+		{[]string{"*"}, nil, true},
+		{[]string{"sr0"}, nil, true},
+		{[]string{"/dev/sr*"}, nil, true},
+		{[]string{"serial:A*"}, nil, true},
+		{[]string{"sr1"}, nil, false},
+		{nil, nil, false},
+		{[]string{"*"}, []string{"sr0"}, false},
+	} {
+		if got := (DrivesConfig{Include: c.in, Exclude: c.ex}).wants(d); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	f.Add(example(f))
+	f.Add(commentedKey.ReplaceAll(example(f), []byte("$1")))
+	f.Add([]byte("[[store]]\nname=\"a\"\ntype=\"s3\"\nbucket=\"b\"\nendpoint=\"http://[::1]:7070\"\nprefix=\"a/b\""))
+	f.Add([]byte("[read]\nchunk = 65536\n[eject]\nretry = \"1h\""))
+	f.Add([]byte("store = [{name = \"a\", type = \"directory\", path = \"x\", required = true}]"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := parseConfig(text, "/etc/ripstation/config.toml")
+		if (c == nil) == (err == nil) {
+			t.Fatalf("config %v, error %v", c, err)
+		}
+		if err != nil {
+			return
+		}
+		// What was accepted keeps its promises, whatever the text.
+		required := false
+		for _, s := range c.Stores {
+			required = required || *s.Required
+			if s.Type == "directory" && !filepath.IsAbs(s.Path) {
+				t.Fatalf("path %q", s.Path)
+			}
+		}
+		if !required || !filepath.IsAbs(c.Station.Spool) || c.Read.Chunk%disc.SectorSize != 0 || c.Drives.Poll < Duration(time.Second) {
+			t.Fatalf("accepted: %+v", c)
+		}
+	})
+}
