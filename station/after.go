@@ -1,0 +1,75 @@
+package station
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"ripstation/disc"
+	"ripstation/ripper"
+)
+
+// retries counts how often a story was told for one insertion without an end.
+type retries struct{ changed, trouble int }
+
+// The most times that a bay takes a story up again by itself.
+const (
+	maxChanged = 20 // unit attentions: each one only costs an identification
+	maxTrouble = 5
+)
+
+// after looks at how a story ended: what the bay shows, and whether and when
+// it is told again by itself.
+func (b *bay) after(ctx context.Context, out Outcome, err error, tries *retries) (wait time.Duration, again bool) {
+	if ctx.Err() != nil {
+		return 0, false
+	}
+	id := b.viewID()
+	end := func(w Word, o Outcome, hint string) (time.Duration, bool) {
+		b.notice(Notice{ID: id, Word: w, Text: err.Error(), Hint: hint, Final: true, Outcome: o})
+		return 0, false
+	}
+	if err == nil {
+		d := b.info()
+		b.s.say(Notice{ID: id, Drive: d.Key, Node: d.Node, Final: true, Outcome: out})
+		return 0, false
+	}
+	switch class := disc.ClassOf(err); {
+	case class == disc.ClassGone && id == "":
+		b.notice(Notice{Word: WordEmpty, Text: ErrNoDisc.Error(), Final: true, Outcome: OutcomeFailed})
+		return 0, false
+	case errors.Is(err, errTakenOut), class == disc.ClassGone:
+		b.notice(Notice{ID: id, Word: WordTakenOut, Text: "reading stopped where it was: " + err.Error(),
+			Hint: "put the disc in again to go on", Final: true, Outcome: OutcomeTakenOut})
+		return 0, false
+	case errors.Is(err, errButton), errors.Is(err, errAnotherStory), errors.Is(err, context.Canceled):
+		return 0, false
+	case errors.Is(err, errNotThis):
+		return end(WordPaused, OutcomeTakenOut, "the disc's own story is told; this one is read as a new disc")
+	case errors.Is(err, errParked):
+		return end(WordNeedsYou, OutcomeNeedsYou, "keep the disc: its copy is not safe yet")
+	case errors.Is(err, ripper.ErrNoSpace):
+		b.notice(Notice{ID: id, Word: WordWaitForSpace, Text: err.Error(), Hint: "the disc stays in the drive and is read as soon as there is room; images leave when their copies are read back"})
+		return 30 * time.Second, true
+	case class == disc.ClassChanged && tries.changed < maxChanged:
+		tries.changed++
+		return 0, true
+	case class == disc.ClassWedged:
+		return end(WordDriveFault, OutcomeFailed, "switch the drive off and on; the disc goes on where it stopped")
+	case class == disc.ClassPermission:
+		return end(WordDriveFault, OutcomeFailed, "the user that runs ripstation must be in the group that owns the drive's node (cdrom)")
+	case tries.trouble < maxTrouble && class != disc.ClassRefused:
+		tries.trouble++
+		b.notice(Notice{ID: id, Word: WordPaused, Text: err.Error(), Hint: "it is tried again by itself"})
+		return b.s.cfg.ReadyWait << tries.trouble, true
+	case class == disc.ClassTransport, class == disc.ClassNotReady, class == disc.ClassChanged:
+		return end(WordDriveFault, OutcomeFailed, "check the drive's cable and power, or try another drive; what was read is kept")
+	}
+	return end(WordFailed, OutcomeFailed, "what was read is kept; mend the cause, then take the disc out and put it in again")
+}
+
+func (b *bay) viewID() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.view.ID
+}

@@ -1,0 +1,113 @@
+package station
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"ripstation/archive"
+	"ripstation/catalog"
+	"ripstation/disc"
+)
+
+// EjectWhen says what must be so before the tray opens.
+type EjectWhen string
+
+const (
+	EjectStored   EjectWhen = "stored"    // every required store has accepted the bag, the record is committed
+	EjectReadBack EjectWhen = "read-back" // and every required store's copy has been read back
+	EjectImaged   EjectWhen = "imaged"    // the image is sealed, the record committed, copies are queued
+)
+
+// Store is one place that bags go to.
+type Store struct {
+	archive.Store
+	// Required: the tray and the spool wait for it. A best-effort store is
+	// served as well as it can be.
+	Required bool
+}
+
+// Config is what a station is built from.
+type Config struct {
+	Spool   string // folder of the jobs
+	Stores  []Store
+	Eject   EjectWhen
+	Retries int // further tries of a sector that failed
+	// ReadProtected: image discs that declare copy protection, too; otherwise
+	// they end as NEEDS YOU.
+	ReadProtected bool
+	Operator      string // for discs nobody gave a name with; empty means "unattended"
+	Program       catalog.Program
+
+	Catalog *catalog.Catalog
+	Open    Opener
+	// Events come from the watcher. Closed or nil: only Rip brings discs.
+	Events <-chan disc.DriveEvent
+	// Hold stops the watcher's polling of a drive until release is called. May be nil.
+	Hold func(driveKey string) (release func())
+	Log  zerolog.Logger
+
+	// BackoffMin and BackoffMax bound the wait between two tries of a store
+	// that failed. Zero means 1 s and 5 min.
+	BackoffMin, BackoffMax time.Duration
+	// EjectRetry is the wait between two tries of a failed eject. Zero means 30 s.
+	EjectRetry time.Duration
+	// ReadyWait is how long a bay waits for a drive that is not ready before it
+	// identifies again. Zero means 2 s.
+	ReadyWait time.Duration
+}
+
+// storeName bounds what becomes a file name in the spool.
+var storeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+func (c *Config) validate() error {
+	switch {
+	case c.Spool == "":
+		return errors.New("station: no spool folder given")
+	case c.Catalog == nil:
+		return errors.New("station: no catalog given")
+	case c.Open == nil:
+		return errors.New("station: nothing given to open drives with")
+	}
+	required := 0
+	seen := map[string]bool{}
+	for _, s := range c.Stores {
+		if !storeName.MatchString(s.Name()) {
+			return fmt.Errorf("station: store name %q: a name is letters, digits, dots, hyphens and underscores, 64 at most", s.Name())
+		}
+		if seen[s.Name()] {
+			return fmt.Errorf("station: two stores are named %q", s.Name())
+		}
+		seen[s.Name()] = true
+		if s.Required {
+			required++
+		}
+	}
+	if required == 0 {
+		return errors.New("station: no store is required; at least one must be, or a tray could open on a disc that nobody holds")
+	}
+	switch c.Eject {
+	case EjectStored, EjectReadBack, EjectImaged:
+	default:
+		return fmt.Errorf("station: eject.when is %q; it can be stored, read-back or imaged", c.Eject)
+	}
+	if c.Operator == "" {
+		c.Operator = "unattended"
+	}
+	if c.BackoffMin <= 0 {
+		c.BackoffMin = time.Second
+	}
+	if c.BackoffMax <= 0 {
+		c.BackoffMax = 5 * time.Minute
+	}
+	if c.EjectRetry <= 0 {
+		c.EjectRetry = 30 * time.Second
+	}
+	if c.ReadyWait <= 0 {
+		c.ReadyWait = 2 * time.Second
+	}
+	return nil
+}

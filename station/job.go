@@ -1,0 +1,186 @@
+package station
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"ripstation/catalog"
+	"ripstation/disc"
+	"ripstation/internal/atomicfile"
+	"ripstation/internal/crashpoint"
+	"ripstation/ripper"
+)
+
+// Step is how far a disc's story has come. A step is written down after what
+// it says is durable.
+type Step string
+
+const (
+	StepIdentified Step = "identified"
+	StepReading    Step = "reading"
+	StepSealed     Step = "sealed"
+	StepStored     Step = "stored"
+	StepRecorded   Step = "recorded"
+	StepDone       Step = "done" // read back; the image has left the spool
+)
+
+var stepOrder = map[Step]int{StepIdentified: 1, StepReading: 2, StepSealed: 3, StepStored: 4, StepRecorded: 5, StepDone: 6}
+
+func (s Step) atLeast(t Step) bool { return stepOrder[s] >= stepOrder[t] }
+
+// jobFormat and jobVersion head every job.json (docs/decisions/0003-spool.md).
+const (
+	jobFormat  = "ripstation job"
+	jobVersion = 1
+	// maxJobFile bounds what is read of a job.json; raw answers of a drive make
+	// up most of one.
+	maxJobFile = 16 << 20
+)
+
+// intent is a deed that cannot be asked about later, written down before it
+// is carried out.
+type intent struct {
+	Insertion disc.Insertion `json:"insertion"`
+	Time      time.Time      `json:"time"`
+	Done      bool           `json:"done"` // seen to have happened
+}
+
+// jobFile is what job.json holds.
+type jobFile struct {
+	Format       string              `json:"format"`
+	Version      int                 `json:"version"`
+	ID           string              `json:"id"`
+	ImageVersion int                 `json:"image_version"`
+	Step         Step                `json:"step"`
+	Insertion    disc.Insertion      `json:"insertion"`
+	Carrier      catalog.CarrierInfo `json:"carrier"`
+	Operator     string              `json:"operator"`
+	Drive        disc.Drive          `json:"drive"`
+	Disc         disc.Disc           `json:"disc"`
+	Identity     disc.Identity       `json:"identity"`
+	Captures     []catalog.Capture   `json:"captures"`
+	Events       []catalog.Event     `json:"events"`
+	Sealed       *ripper.Sealed      `json:"sealed"`
+	Checks       []disc.Check        `json:"checks"`
+	Eject        *intent             `json:"eject"`
+	Created      time.Time           `json:"created"`
+}
+
+// job is one disc in the spool. Its fields are changed by update alone.
+type job struct {
+	dir string
+
+	mu sync.Mutex
+	jobFile
+	copies map[string]*delivery // by store
+
+	delivering bool
+	roomAsked  bool
+	mayOpen    chan struct{} // closed when the policy lets the tray open
+	released   chan struct{} // closed when the image has left the spool
+	parked     chan struct{} // closed when a required copy needs a person
+	roomWanted chan struct{} // closed when the image shall not wait for best-effort stores
+}
+
+func newJob(dir string, f jobFile) *job {
+	return &job{dir: dir, jobFile: f, copies: map[string]*delivery{},
+		mayOpen: make(chan struct{}), released: make(chan struct{}), parked: make(chan struct{}), roomWanted: make(chan struct{})}
+}
+
+// update changes the job and has the change on disk when it returns nil. When
+// it fails, the job is as it was.
+func (j *job) update(change func(*jobFile)) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	next := j.jobFile
+	next.Captures = append([]catalog.Capture(nil), next.Captures...)
+	next.Events = append([]catalog.Event(nil), next.Events...)
+	change(&next)
+	data, err := json.MarshalIndent(next, "", " ")
+	if err != nil {
+		return fmt.Errorf("write job %s: %w", j.ID, err)
+	}
+	if err := atomicfile.WriteFile(filepath.Join(j.dir, "job.json"), append(data, '\n'), 0o640); err != nil {
+		return err
+	}
+	j.jobFile = next
+	crashpoint.Here("job-written")
+	return nil
+}
+
+// file is a copy of what job.json holds now.
+func (j *job) file() jobFile {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.jobFile
+}
+
+func (j *job) step() Step {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.Step
+}
+
+// loadJob reads a job's folder. What a stranger or a broken disk left there is
+// an error that names the file; nothing is changed.
+func loadJob(dir string) (*job, error) {
+	path := filepath.Join(dir, "job.json")
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxJobFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(data) > maxJobFile {
+		return nil, fmt.Errorf("read %s: longer than %d bytes; no job is", path, maxJobFile)
+	}
+	jf, err := parseJob(data)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if jf.ID != filepath.Base(dir) {
+		return nil, fmt.Errorf("read %s: it is the job of carrier %q, in the wrong folder", path, jf.ID)
+	}
+	j := newJob(dir, jf)
+	return j, j.loadDeliveries()
+}
+
+func parseJob(data []byte) (jobFile, error) {
+	var jf jobFile
+	if err := json.Unmarshal(data, &jf); err != nil {
+		return jf, err
+	}
+	switch {
+	case jf.Format != jobFormat:
+		return jf, fmt.Errorf("not a job file: format is %q", jf.Format)
+	case jf.Version != jobVersion:
+		return jf, fmt.Errorf("job format version %d; this program knows version %d", jf.Version, jobVersion)
+	case stepOrder[jf.Step] == 0:
+		return jf, fmt.Errorf("unknown step %q", jf.Step)
+	case jf.ImageVersion < 1:
+		return jf, fmt.Errorf("image version %d", jf.ImageVersion)
+	case jf.Step.atLeast(StepSealed) && jf.Sealed == nil:
+		return jf, errors.New("the step says sealed, but the seal is missing")
+	}
+	return jf, nil
+}
+
+func (j *job) status() JobStatus {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	st := JobStatus{ID: j.ID, Item: j.Carrier.Item, Label: j.Identity.Label, Step: j.Step, Since: j.Created, Copies: []DeliveryStatus{}}
+	st.Size = j.Disc.Sectors * disc.SectorSize
+	for _, d := range j.copies {
+		st.Copies = append(st.Copies, d.status())
+	}
+	return st
+}

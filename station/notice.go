@@ -1,0 +1,170 @@
+package station
+
+import (
+	"sync"
+	"time"
+)
+
+// Word is what a screen or a line of talk says of a disc, in capitals. It
+// never claims more than was done.
+type Word string
+
+const (
+	WordInserted       Word = "INSERTED"
+	WordIdentified     Word = "IDENTIFIED"
+	WordResumed        Word = "GOES ON"
+	WordReading        Word = "READING"
+	WordPass           Word = "PASS DONE"
+	WordChecking       Word = "CHECKING SPOOL"
+	WordComplete       Word = "READ WITHOUT ERRORS"
+	WordSuspect        Word = "READ, SOME SECTORS SUSPECT"
+	WordIncomplete     Word = "INCOMPLETE"
+	WordProtected      Word = "PROTECTED"
+	WordSending        Word = "SENDING"
+	WordStored         Word = "STORED"
+	WordWaitStore      Word = "WAITING FOR STORE"
+	WordRecorded       Word = "RECORDED"
+	WordEjected        Word = "TAKE DISC OUT"
+	WordEjectFailed    Word = "EJECT FAILED"
+	WordReadBack       Word = "READ BACK"
+	WordDamaged        Word = "COPY DAMAGED"
+	WordReleased       Word = "LEFT THE SPOOL"
+	WordAlready        Word = "ALREADY ARCHIVED"
+	WordStillSending   Word = "ALREADY READ, STILL SENDING"
+	WordNeedsYou       Word = "NEEDS YOU"
+	WordPaused         Word = "PAUSED"
+	WordTakenOut       Word = "DISC TAKEN OUT"
+	WordButton         Word = "EJECT BUTTON PRESSED"
+	WordDriveFault     Word = "DRIVE FAULT"
+	WordDriveGone      Word = "DRIVE GONE"
+	WordFailed         Word = "FAILED"
+	WordEmpty          Word = "EMPTY"
+	WordStopping       Word = "STOPPING"
+	WordWaitForSpace   Word = "WAITING FOR SPACE"
+	WordIdentityNeeded Word = "NEEDS IDENTITY"
+)
+
+// Notice is one step of a disc's story, as it happens.
+type Notice struct {
+	Time  time.Time `json:"time"`
+	Drive string    `json:"drive"` // key of the drive, empty when none is concerned
+	Node  string    `json:"node"`
+	ID    string    `json:"id"` // the carrier, empty before it has one
+	Word  Word      `json:"word"`
+	Text  string    `json:"text"` // a sentence without the word
+	Hint  string    `json:"hint"` // what to do next, or empty
+	// Progress is set on notices of work under way; these may be dropped when
+	// a listener is slow, others never are.
+	Progress *Progress `json:"progress,omitempty"`
+	// Final is true on the last notice of a disc in a bay: what Outcome says
+	// is how it ended.
+	Final   bool    `json:"final"`
+	Outcome Outcome `json:"outcome,omitempty"`
+}
+
+// Outcome is how a disc's stay in a bay ended.
+type Outcome string
+
+const (
+	OutcomeDone       Outcome = "done"
+	OutcomeIncomplete Outcome = "incomplete" // archived, with sectors missing
+	OutcomeAlready    Outcome = "already archived"
+	OutcomeNeedsYou   Outcome = "needs you"
+	OutcomeFailed     Outcome = "failed"
+	OutcomeTakenOut   Outcome = "taken out"
+)
+
+// Progress tells how far the work on a disc is.
+type Progress struct {
+	What    string  `json:"what"` // "reading", "checking", "sending to NAME", "reading back from NAME"
+	Pass    string  `json:"pass,omitempty"`
+	Done    int64   `json:"done_bytes"`
+	Total   int64   `json:"total_bytes"`
+	Rate    float64 `json:"bytes_per_second"`
+	Missing int64   `json:"sectors_missing"` // not read so far though tried
+}
+
+// board hands notices to all who listen.
+type board struct {
+	mu        sync.Mutex
+	listeners map[*listener]struct{}
+}
+
+// listener keeps an unbounded-in-words, bounded-in-progress queue: the last
+// progress notice replaces an unread one.
+type listener struct {
+	mu     sync.Mutex
+	queue  []Notice
+	wake   chan struct{}
+	closed bool
+}
+
+// maxQueue bounds what a listener that never reads can hold.
+const maxQueue = 10000
+
+func (b *board) post(n Notice) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for l := range b.listeners {
+		l.push(n)
+	}
+}
+
+func (l *listener) push(n Notice) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if k := len(l.queue); n.Progress != nil && k > 0 && l.queue[k-1].Progress != nil && l.queue[k-1].Drive == n.Drive && l.queue[k-1].ID == n.ID {
+		l.queue[k-1] = n
+	} else if k < maxQueue {
+		l.queue = append(l.queue, n)
+	}
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// listen gives notices from now on. The channel is closed after stop.
+func (b *board) listen() (notices <-chan Notice, stop func()) {
+	l := &listener{wake: make(chan struct{}, 1)}
+	out, done := make(chan Notice), make(chan struct{})
+	b.mu.Lock()
+	if b.listeners == nil {
+		b.listeners = map[*listener]struct{}{}
+	}
+	b.listeners[l] = struct{}{}
+	b.mu.Unlock()
+	go func() {
+		defer close(out)
+		for {
+			l.mu.Lock()
+			batch := l.queue
+			l.queue = nil
+			l.mu.Unlock()
+			for _, n := range batch {
+				select {
+				case out <- n:
+				case <-done:
+					return
+				}
+			}
+			if len(batch) > 0 {
+				continue
+			}
+			select {
+			case <-l.wake:
+			case <-done:
+				return
+			}
+		}
+	}()
+	var once sync.Once
+	return out, func() {
+		once.Do(func() {
+			b.mu.Lock()
+			delete(b.listeners, l)
+			b.mu.Unlock()
+			close(done)
+		})
+	}
+}

@@ -1,0 +1,262 @@
+package station
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"ripstation/catalog"
+	"ripstation/disc"
+	"ripstation/discfs"
+	"ripstation/internal/crashpoint"
+	"ripstation/ripper"
+)
+
+// read brings the disc's sectors into the spool, or goes on with it. It
+// returns nil when every pass has run, whatever is missing then.
+func (b *bay) read(ctx context.Context, d Drive, j *job) error {
+	f := j.file()
+	if f.Step.atLeast(StepSealed) {
+		return nil
+	}
+	img, err := ripper.OpenOrCreate(ctx, j.dir, f.Disc.Sectors)
+	if errors.Is(err, ripper.ErrNoSpace) && b.s.makeRoom() {
+		img, err = ripper.OpenOrCreate(ctx, j.dir, f.Disc.Sectors)
+	}
+	if err != nil {
+		return err
+	}
+	defer img.Close()
+	if f.Step == StepIdentified {
+		if err := j.update(func(f *jobFile) { f.Step = StepReading }); err != nil {
+			return err
+		}
+	}
+	if r := img.Recovery(); len(r.Lost) > 0 || r.MapRebuilt != "" {
+		b.notice(Notice{ID: j.ID, Word: WordResumed, Text: fmt.Sprintf("the spool was damaged while the station was down: %d extents are read again", len(r.Lost))})
+	}
+	b.notice(Notice{ID: j.ID, Word: WordReading, Text: fmt.Sprintf("%d sectors, %d of them in the spool already", f.Disc.Sectors, img.Counts().Read)})
+
+	res, err := ripper.Rip(ctx, d, img, ripper.Options{
+		Drive: driveName(f.Drive), Medium: f.Disc.Medium, Unrecorded: f.Disc.Unrecorded, RunOut: f.Disc.RunOut,
+		Capacity: claim(f.Disc, "READ CAPACITY"), Passes: ripper.DefaultPasses(b.s.cfg.Retries),
+		Progress: func(p ripper.Progress) {
+			c := p.Sectors
+			b.notice(Notice{ID: j.ID, Word: WordReading, Progress: &Progress{
+				What: "reading", Pass: p.PassName, Done: (c.Total - c.Untried - c.Skipped) * disc.SectorSize, Total: c.Total * disc.SectorSize,
+				Rate: p.Rate, Missing: c.Skipped + c.Unreadable + c.Contested + c.Protected,
+			}})
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if err := j.update(func(f *jobFile) { f.Checks = res.Checks }); err != nil {
+		return err
+	}
+	b.notice(Notice{ID: j.ID, Word: WordPass, Text: passes(res)})
+	crashpoint.Here("read")
+	return nil
+}
+
+// seal makes the image immutable: the spool is read back against the ledger,
+// the digests are taken, the record is composed. From here on nothing needs
+// the disc.
+func (b *bay) seal(ctx context.Context, d Drive, j *job) error {
+	f := j.file()
+	if f.Step.atLeast(StepSealed) {
+		return nil
+	}
+	b.notice(Notice{ID: j.ID, Word: WordChecking, Text: "reading the spool back from its disk and taking digests"})
+	img, err := ripper.Open(ctx, j.dir)
+	if err != nil {
+		return err
+	}
+	defer img.Close()
+	sealed, err := ripper.Seal(ctx, img, ripper.SealOptions{Progress: func(done, total int64) {
+		b.notice(Notice{ID: j.ID, Word: WordChecking, Progress: &Progress{What: "checking", Done: done, Total: total}})
+	}})
+	if err != nil {
+		return err
+	}
+	checks := append(f.Checks[:len(f.Checks):len(f.Checks)], sealed.Checks...)
+	v, err := discfs.Read(img, sealed.Size)
+	if err != nil {
+		checks = append(checks, disc.Check{Code: "volume-size", Name: "size of the file systems against the image", Outcome: disc.NotRun, Message: err.Error()})
+	} else {
+		checks = append(checks, discfs.SizeCheck(v, sealed.Size)...)
+	}
+	now := time.Now().UTC()
+	err = j.update(func(f *jobFile) {
+		f.Step, f.Sealed, f.Checks = StepSealed, &sealed, checks
+		f.Identity.Samples = sealed.Samples
+		last := len(f.Captures) - 1
+		f.Captures[last].Outcome, f.Captures[last].Ended = catalog.Imaged, now
+		f.Events = append(f.Events, sealEvents(b, *f, sealed, now)...)
+	})
+	if err != nil {
+		return err
+	}
+	word, text := verdict(sealed)
+	b.notice(Notice{ID: j.ID, Word: word, Text: text + failedChecks(checks)})
+	crashpoint.Here("sealed")
+	return nil
+}
+
+func sealEvents(b *bay, f jobFile, s ripper.Sealed, now time.Time) []catalog.Event {
+	cap := f.Captures[len(f.Captures)-1]
+	image := fmt.Sprintf("%s/v%d/data/image.iso", f.ID, f.ImageVersion)
+	outcome := catalog.EventSuccess
+	if s.State != disc.ImageComplete {
+		outcome = catalog.EventWarning
+	}
+	_, text := verdict(s)
+	ev := []catalog.Event{
+		b.event(catalog.EventImaging, outcome, text, cap, image),
+		b.event(catalog.EventDigest, catalog.EventSuccess, "SHA-512, SHA-256, SHA-1 and MD5, from the spool as its disk gave it back ("+s.ReadBack+"), equal to the ledger", cap, image),
+	}
+	for i := range ev {
+		ev[i].Time = now
+	}
+	return ev
+}
+
+// verdict is what was read of a disc, in the words of a screen.
+func verdict(s ripper.Sealed) (Word, string) {
+	c := s.Sectors
+	missing := c.Untried + c.Skipped + c.Unreadable + c.Contested
+	switch {
+	case s.State == disc.ImageIncomplete:
+		return WordIncomplete, fmt.Sprintf("%s missing of %d, filled with zeroes and listed", sectors(missing+c.Protected), c.Total)
+	case s.State == disc.ImageProtected:
+		return WordProtected, fmt.Sprintf("%s of %d are withheld by copy protection, filled with zeroes and listed", sectors(c.Protected), c.Total)
+	case c.Suspect > 0:
+		return WordSuspect, fmt.Sprintf("all of %d sectors read, %s after errors and not confirmed", c.Total, sectors(c.Suspect))
+	}
+	return WordComplete, fmt.Sprintf("%d sectors", c.Total)
+}
+
+// outcome is how a sealed disc's stay ends.
+func outcome(s ripper.Sealed) Outcome {
+	if s.State != disc.ImageComplete {
+		return OutcomeIncomplete
+	}
+	return OutcomeDone
+}
+
+func failedChecks(checks []disc.Check) string {
+	var bad []string
+	for _, c := range checks {
+		if c.Outcome == disc.Failure {
+			bad = append(bad, c.Name+": "+c.Message)
+		}
+	}
+	if len(bad) == 0 {
+		return ""
+	}
+	return "; CHECK FAILED: " + strings.Join(bad, "; ")
+}
+
+func sectors(n int64) string {
+	if n == 1 {
+		return "1 sector"
+	}
+	return fmt.Sprintf("%d sectors", n)
+}
+
+func passes(r ripper.Result) string {
+	var s []string
+	for _, p := range r.Passes {
+		s = append(s, fmt.Sprintf("%s: %d sectors in %d reads, %d failed", p.Name, p.Sectors, p.Reads, p.Errors))
+	}
+	if len(s) == 0 {
+		return "nothing was left to read"
+	}
+	return strings.Join(s, "; ")
+}
+
+// claim is what one source says of the disc's size; 0 when it did not speak.
+func claim(d disc.Disc, source string) int64 {
+	for _, c := range d.Sizes {
+		if c.Source == source {
+			return c.Sectors
+		}
+	}
+	return 0
+}
+
+func driveName(d disc.Drive) string {
+	return strings.Join(strings.Fields(d.Vendor+" "+d.Model+" "+d.Firmware+" #"+d.Serial), " ")
+}
+
+// samples are sectors of the job's image that hold data, to hold against the
+// disc in the drive. None before the first read. Of recordables, which can
+// differ in little, more are asked for.
+func (j *job) samples(ctx context.Context, recordable bool) ([]disc.Sample, error) {
+	f := j.file()
+	if f.Sealed != nil {
+		return f.Sealed.Samples, nil
+	}
+	img, err := ripper.Open(ctx, j.dir)
+	if errors.Is(err, ripper.ErrNoImage) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer img.Close()
+	n := 2 * disc.EnoughSamples
+	if recordable {
+		n *= 4
+	}
+	return ripper.Samples(img, img.Map(), n)
+}
+
+// capture begins the record of one reading.
+func (b *bay) capture(s seen, ask *Request) catalog.Capture {
+	return catalog.Capture{
+		ID: catalog.NewID(), Started: s.at, Operator: b.operator(ask), Drive: s.drive, Insertion: s.ins,
+		Program: b.s.cfg.Program, Clock: clockState(), Settings: b.s.settings(),
+	}
+}
+
+func (b *bay) operator(ask *Request) string {
+	if ask != nil && ask.Operator != "" {
+		return ask.Operator
+	}
+	return b.s.cfg.Operator
+}
+
+// event is a PREMIS event with this capture's agents.
+func (b *bay) event(t catalog.EventType, o catalog.EventOutcome, detail string, c catalog.Capture, objects ...string) catalog.Event {
+	return catalog.Event{Type: t, Time: time.Now().UTC(), Outcome: o, Detail: detail, Objects: objects, Agents: []catalog.Agent{
+		{Role: catalog.RoleOperator, Name: c.Operator}, b.s.agent(), {Role: catalog.RoleDrive, Name: driveName(c.Drive)},
+	}}
+}
+
+func carrierInfo(ask *Request) (c catalog.CarrierInfo) {
+	merge(&c, ask)
+	return c
+}
+
+// merge takes over what a person said; what is there already stays where the
+// person said nothing.
+func merge(c *catalog.CarrierInfo, ask *Request) {
+	if ask == nil {
+		return
+	}
+	if ask.Item != "" {
+		c.Item = ask.Item
+	}
+	if ask.Title != "" {
+		c.Title = ask.Title
+	}
+	if ask.Part > 0 {
+		c.Part, c.Parts = ask.Part, max(ask.Parts, ask.Part)
+	}
+	if ask.Side != "" {
+		c.Side = ask.Side
+	}
+}

@@ -1,0 +1,226 @@
+package station
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"ripstation/archive"
+	"ripstation/catalog"
+	"ripstation/disc"
+	"ripstation/internal/crashpoint"
+	"ripstation/ripper"
+)
+
+const imagePath = "data/" + ripper.ImageFile
+
+// recordOf composes the record of a sealed image. It depends on job.json
+// alone, so it is the same whenever it is asked for.
+func recordOf(f jobFile) ([]byte, error) {
+	s := f.Sealed
+	return catalog.EncodeRecord(catalog.Record{
+		Carrier: f.Carrier,
+		Image: catalog.ImageInfo{Version: f.ImageVersion, State: catalog.ImageState(s.State), Size: s.Size, SectorSize: s.SectorSize,
+			Sectors: s.Sectors, Missing: s.Missing, SealedAt: f.Captures[len(f.Captures)-1].Ended},
+		Objects: []catalog.Object{{Role: catalog.RoleImage, Path: imagePath, Size: s.Size, SHA512: s.Digests.SHA512, SHA256: s.Digests.SHA256,
+			SHA1: s.Digests.SHA1, MD5: s.Digests.MD5, CRC64NVME: s.Digests.CRC64NVME}},
+		Disc: f.Disc, Identity: f.Identity, Drive: f.Drive, Captures: f.Captures, Checks: f.Checks, Events: f.Events,
+	})
+}
+
+// bag is the sealed image as a bag. closeBag ends the use of its image file.
+func (s *Station) bag(j *job) (b archive.Bag, closeBag func(), err error) {
+	f := j.file()
+	record, err := recordOf(f)
+	if err != nil {
+		return b, nil, fmt.Errorf("compose record of %s: %w", f.ID, err)
+	}
+	crc, err := archive.ParseCRC64NVME(f.Sealed.Digests.CRC64NVME)
+	if err != nil {
+		return b, nil, fmt.Errorf("job %s: %w", f.ID, err)
+	}
+	sectorMap, err := os.ReadFile(filepath.Join(j.dir, ripper.MapFile))
+	if err != nil {
+		return b, nil, err
+	}
+	m, err := disc.ParseSectorMap(bytes.NewReader(sectorMap))
+	if err != nil {
+		return b, nil, fmt.Errorf("read %s: %w", filepath.Join(j.dir, ripper.MapFile), err)
+	}
+	var ddrescue bytes.Buffer
+	if err := m.WriteDdrescue(&ddrescue); err != nil {
+		return b, nil, err
+	}
+	img, err := os.Open(filepath.Join(j.dir, ripper.ImageFile))
+	if err != nil {
+		return b, nil, err
+	}
+	b = archive.Bag{
+		Prefix: j.key(),
+		Info:   bagInfo(f),
+		Payload: []archive.Payload{{Path: imagePath, Size: f.Sealed.Size, Source: img,
+			SHA512: f.Sealed.Digests.SHA512, SHA256: f.Sealed.Digests.SHA256, CRC64NVME: crc}},
+		Metadata: []archive.File{
+			{Path: "metadata/record.json", Body: record},
+			{Path: "metadata/sectors.map", Body: sectorMap},
+			{Path: "metadata/ddrescue.map", Body: ddrescue.Bytes()},
+		},
+	}
+	return b, func() { img.Close() }, nil
+}
+
+// bagInfo is what bag-info.txt tells a person (RFC 8493, 2.2.2).
+func bagInfo(f jobFile) []archive.Tag {
+	last := f.Captures[len(f.Captures)-1]
+	_, text := verdict(*f.Sealed)
+	word, _ := verdict(*f.Sealed)
+	tags := []archive.Tag{
+		{Label: "Bagging-Date", Value: last.Ended.Format(time.DateOnly)},
+		{Label: "External-Identifier", Value: f.ID},
+		{Label: "Bag-Software-Agent", Value: programName(last.Program)},
+		{Label: "Image-State", Value: string(f.Sealed.State) + ": " + string(word) + ", " + text},
+		{Label: "Image-Version", Value: fmt.Sprint(f.ImageVersion)},
+	}
+	add := func(label, value string) {
+		if value != "" {
+			tags = append(tags, archive.Tag{Label: label, Value: value})
+		}
+	}
+	add("Item", f.Carrier.Item)
+	add("Title", f.Carrier.Title)
+	if f.Carrier.Part > 0 {
+		add("Part", fmt.Sprintf("%d/%d", f.Carrier.Part, f.Carrier.Parts))
+	}
+	add("Side", f.Carrier.Side)
+	add("Volume-Label", f.Identity.Label)
+	add("Medium", strings.TrimSpace(f.Disc.ProfileStr))
+	return tags
+}
+
+// markStored writes down that every required store has accepted the bag.
+func (s *Station) markStored(ctx context.Context, j *job) error {
+	if j.step().atLeast(StepStored) {
+		return nil
+	}
+	if err := j.update(func(f *jobFile) { f.Step = StepStored }); err != nil {
+		return err
+	}
+	crashpoint.Here("stored")
+	return ctx.Err()
+}
+
+// record commits what is known of the disc to the catalog. Until it returns
+// nil, job.json leads; from then on the catalog does.
+func (s *Station) record(ctx context.Context, j *job) error {
+	f := j.file()
+	if f.Step.atLeast(StepRecorded) {
+		return nil
+	}
+	sealed, err := recordOf(f)
+	if err != nil {
+		return fmt.Errorf("compose record of %s: %w", f.ID, err)
+	}
+	in := catalog.Commit{RecordBytes: sealed, Copies: j.catalogCopies(s.cfg.Stores), Needs: needs(f)}
+	err = s.untilRecorded(ctx, j.ID, func() error { return s.cfg.Catalog.Commit(ctx, in) })
+	if err != nil {
+		return fmt.Errorf("record %s: %w", f.ID, err)
+	}
+	crashpoint.Here("committed")
+	if err := j.update(func(f *jobFile) { f.Step = StepRecorded }); err != nil {
+		return err
+	}
+	s.say(Notice{ID: j.ID, Word: WordRecorded, Text: fmt.Sprintf("in the catalog as %.8s, version %d", f.ID, f.ImageVersion)})
+	if f.Carrier.Item == "" {
+		s.say(Notice{ID: j.ID, Word: WordIdentityNeeded, Text: "nobody has said which item this disc belongs to", Hint: fmt.Sprintf("ripstation annotate %.8s --item ID", f.ID)})
+	}
+	crashpoint.Here("recorded")
+	return nil
+}
+
+// needs lists why a person has to look at the image. That an item is missing,
+// the catalog sees for itself.
+func needs(f jobFile) (n []catalog.Need) {
+	for _, c := range f.Checks {
+		if c.Outcome == disc.Failure {
+			n = append(n, catalog.Need{Kind: catalog.NeedsReview, Reason: c.Name + ": " + c.Message})
+		}
+	}
+	return n
+}
+
+// untilRecorded tries a write to the catalog again while the failure is one
+// that passes: a full disk, a lock.
+func (s *Station) untilRecorded(ctx context.Context, id string, write func() error) error {
+	wait := s.cfg.BackoffMin
+	for {
+		err := write()
+		if err == nil || !(errors.Is(err, catalog.ErrBusy) || errors.Is(err, catalog.ErrFull)) {
+			return err
+		}
+		s.say(Notice{ID: id, Word: WordWaitForSpace, Text: "the catalog cannot be written: " + err.Error(), Hint: "make room on the catalog's disk; nothing is lost meanwhile"})
+		select {
+		case <-time.After(wait):
+			wait = min(2*wait, s.cfg.BackoffMax)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// recordAttempt records a capture that gave no image. A story told again for
+// the same insertion records nothing new.
+func (s *Station) recordAttempt(ctx context.Context, a catalog.Attempt) error {
+	err := s.untilRecorded(ctx, a.Carrier.ID, func() error { return s.cfg.Catalog.RecordCapture(ctx, a) })
+	if errors.Is(err, catalog.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// noteCopy takes the state of one copy into the catalog.
+func (s *Station) noteCopy(ctx context.Context, j *job, d delivery, ev catalog.Event) error {
+	err := s.untilRecorded(ctx, j.ID, func() error {
+		return s.cfg.Catalog.SetCopy(ctx, j.ID, j.ImageVersion, d.copy(), ev)
+	})
+	if err != nil {
+		return fmt.Errorf("record the copy of %s in %s: %w", j.ID, d.Store, err)
+	}
+	return nil
+}
+
+// copyEvent is an event of one copy. Its time is the copy's own, so that an
+// event told again after a restart is the same.
+func (s *Station) copyEvent(j *job, d delivery, t catalog.EventType, o catalog.EventOutcome, detail string) catalog.Event {
+	at := time.Now().UTC()
+	if t == catalog.EventReplication && d.StoredAt != nil {
+		at = *d.StoredAt
+	}
+	return catalog.Event{Type: t, Time: at, Outcome: o, Detail: detail, Objects: []string{d.Key, "store:" + d.Store},
+		Agents: []catalog.Agent{{Role: catalog.RoleOperator, Name: catalog.Unattended}, s.agent(), {Role: catalog.RoleStore, Name: d.Store}}}
+}
+
+func (s *Station) agent() catalog.Agent {
+	return catalog.Agent{Role: catalog.RoleProgram, Name: programName(s.cfg.Program)}
+}
+
+func programName(p catalog.Program) string {
+	n := strings.TrimSpace(p.Name + " " + p.Version)
+	if p.Commit != "" {
+		n += " (" + p.Commit + ")"
+	}
+	return n
+}
+
+// settings are what a capture was made with.
+func (s *Station) settings() map[string]string {
+	protected := "hold"
+	if s.cfg.ReadProtected {
+		protected = "image"
+	}
+	return map[string]string{"read.retries": fmt.Sprint(s.cfg.Retries), "read.protected": protected, "eject.when": string(s.cfg.Eject)}
+}

@@ -1,0 +1,129 @@
+package station
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"ripstation/disc"
+)
+
+// Request is what a person says of a disc before or while it is read.
+type Request struct {
+	// Source is the drive's key, node or name, or the path of an image file.
+	Source   string `json:"source"`
+	Item     string `json:"item"`
+	Title    string `json:"title"`
+	Part     int    `json:"part"`  // 0: not told
+	Parts    int    `json:"parts"` // 0: not told
+	Side     string `json:"side"`
+	Operator string `json:"operator"`
+}
+
+func (r Request) validate() error {
+	for name, v := range map[string]string{"item": r.Item, "title": r.Title, "side": r.Side, "operator": r.Operator} {
+		if len(v) > 500 {
+			return fmt.Errorf("the %s is %d bytes long; 500 is the most", name, len(v))
+		}
+		if strings.ContainsFunc(v, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+			return fmt.Errorf("the %s holds a control character", name)
+		}
+	}
+	if r.Part < 0 || r.Parts < 0 || (r.Parts > 0 && r.Part > r.Parts) {
+		return fmt.Errorf("part %d of %d cannot be", r.Part, r.Parts)
+	}
+	return nil
+}
+
+// ErrNoDrive says that no drive of that name is known.
+var ErrNoDrive = errors.New("no such drive or file")
+
+// ErrNoDisc says that there is nothing in the drive to read.
+var ErrNoDisc = errors.New("there is no disc in the drive; put one in and try again")
+
+// Rip reads the disc that is in a drive, or an image file, through the same
+// story as an inserted disc. It returns once the bay has taken the request,
+// with the bay's drive; the story is told by Listen. An item given for a disc
+// that is being read already is added to it.
+func (s *Station) Rip(ctx context.Context, r Request) (disc.Drive, error) {
+	if err := r.validate(); err != nil {
+		return disc.Drive{}, err
+	}
+	select {
+	case <-s.ready:
+	case <-ctx.Done():
+		return disc.Drive{}, ctx.Err()
+	}
+	b, err := s.find(r.Source)
+	if errors.Is(err, ErrNoDrive) {
+		b, err = s.adopt(ctx, r.Source)
+	}
+	if err != nil {
+		return disc.Drive{}, err
+	}
+	answer := make(chan error, 1)
+	b.send(asked{r, answer})
+	select {
+	case err = <-answer:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return b.info(), err
+}
+
+// Eject opens a drive's tray because a person wants it open. A reading under
+// way is paused; it goes on when the disc comes back.
+func (s *Station) Eject(ctx context.Context, drive string) error {
+	b, err := s.find(drive)
+	if err != nil {
+		return err
+	}
+	answer := make(chan error, 1)
+	b.send(ejectAsked{answer})
+	select {
+	case err = <-answer:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return err
+}
+
+// find is the bay whose drive has this key or node.
+func (s *Station) find(name string) (*bay, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b := s.bays[name]; b != nil {
+		return b, nil
+	}
+	for _, b := range s.bays {
+		if d := b.info(); name != "" && (d.Node == name || strings.TrimPrefix(d.Node, "/dev/") == name) {
+			return b, nil
+		}
+	}
+	return nil, fmt.Errorf("%q: %w", name, ErrNoDrive)
+}
+
+// adopt makes a bay for a source the watcher does not know: an image file, or
+// a drive when there is no watcher.
+func (s *Station) adopt(ctx context.Context, source string) (*bay, error) {
+	if source == "" {
+		return nil, fmt.Errorf("no source given: %w", ErrNoDrive)
+	}
+	d, err := s.cfg.Open(ctx, disc.Drive{Node: source})
+	if err != nil {
+		return nil, err
+	}
+	info, err := d.Info(ctx)
+	if cerr := d.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return nil, err
+	}
+	info.Node = source
+	if info.Key == "" {
+		info.Key, info.KeyByPlace = source, true
+	}
+	return s.bay(info), nil
+}

@@ -1,0 +1,104 @@
+package station
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"ripstation/internal/atomicfile"
+)
+
+// spool is the folder of the jobs, one folder a carrier.
+type spool struct{ dir string }
+
+// ErrSpoolTaken says that another process works on the spool.
+var ErrSpoolTaken = errors.New("another ripstation works on this spool")
+
+// lock takes the spool for this process, until unlock or the process ends.
+func (s *spool) lock() (unlock func(), err error) {
+	if err := atomicfile.MkdirAll(s.dir, 0o750); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(s.dir, "lock")
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("lock spool: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		owner := make([]byte, 20)
+		n, _ := f.Read(owner) // the error that matters is the lock's
+		f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("lock spool %s: %w (process %s); stop it first, or use the commands that talk to it",
+				s.dir, ErrSpoolTaken, strings.TrimSpace(string(owner[:n])))
+		}
+		return nil, fmt.Errorf("lock spool %s: %w", s.dir, err)
+	}
+	if err := f.Truncate(0); err == nil {
+		_, err = f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock spool %s: %w", s.dir, err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// jobs reads every job. A folder that cannot be read as one is told in broken
+// and left as it is.
+func (s *spool) jobs() (jobs []*job, broken []error, err error) {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read spool: %w", err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") || e.Name() == "lost+found" {
+			continue
+		}
+		dir := filepath.Join(s.dir, e.Name())
+		j, err := loadJob(dir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && emptyDir(dir):
+			// A cut between the folder's making and its first job.json: nothing was read yet.
+			if err := os.Remove(dir); err != nil {
+				broken = append(broken, err)
+			}
+		case err != nil:
+			broken = append(broken, fmt.Errorf("job folder %s: %w", dir, err))
+		default:
+			jobs = append(jobs, j)
+		}
+	}
+	return jobs, broken, nil
+}
+
+func emptyDir(dir string) bool {
+	e, err := os.ReadDir(dir)
+	return err == nil && len(e) == 0
+}
+
+// create makes a job's folder and writes its first job.json.
+func (s *spool) create(f jobFile) (*job, error) {
+	f.Format, f.Version = jobFormat, jobVersion
+	dir := filepath.Join(s.dir, f.ID)
+	if err := atomicfile.MkdirAll(filepath.Join(dir, "uploads"), 0o750); err != nil {
+		return nil, err
+	}
+	j := newJob(dir, f)
+	return j, j.update(func(*jobFile) {})
+}
+
+// discard takes a job's folder away once nothing in it is needed any more:
+// its copies are proven and its disc has left the drive.
+func (s *spool) discard(j *job) error {
+	gone := filepath.Join(s.dir, ".gone-"+filepath.Base(j.dir))
+	// One rename first, so that a cut never leaves half a job.
+	if err := atomicfile.Rename(j.dir, gone); err != nil {
+		return fmt.Errorf("clear job: %w", err)
+	}
+	return os.RemoveAll(gone)
+}

@@ -1,0 +1,191 @@
+// Package station is the conductor: one bay a drive, and the story of a disc
+// from its insertion to its eject.
+package station
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"ripstation/disc"
+)
+
+// Station owns the bays, the spool and the couriers of sealed images.
+type Station struct {
+	cfg     Config
+	board   board
+	started time.Time
+	spool   *spool
+	desks   []*desk // one a store, in the config's order
+
+	mu     sync.Mutex
+	bays   map[string]*bay // by drive key
+	jobs   map[string]*job // by carrier id: all that are in the spool
+	claims map[string]*bay // carrier id to the bay that works on its job
+	wg     sync.WaitGroup
+	start  func(func(context.Context)) // runs a function under Run's context; set before ready is closed
+	ready  chan struct{}               // closed when Run has taken up what the spool held
+}
+
+// New checks the config and builds a station; it starts nothing.
+func New(cfg Config) (*Station, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	s := &Station{cfg: cfg, started: time.Now().UTC(), bays: map[string]*bay{}, jobs: map[string]*job{}, claims: map[string]*bay{}, ready: make(chan struct{})}
+	s.spool = &spool{dir: cfg.Spool}
+	for _, st := range cfg.Stores {
+		s.desks = append(s.desks, newDesk(s, st))
+	}
+	return s, nil
+}
+
+// Run works until ctx is done, then stops what it started and returns nil. It
+// owns the spool folder while it runs.
+func (s *Station) Run(ctx context.Context) error {
+	unlock, err := s.spool.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	defer s.wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	jobs, broken, err := s.spool.jobs()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.start = func(f func(context.Context)) { s.wg.Go(func() { f(ctx) }) }
+	for _, j := range jobs {
+		s.jobs[j.ID] = j
+	}
+	s.mu.Unlock()
+	for _, err := range broken {
+		s.cfg.Log.Error().Err(err).Msg("a job in the spool cannot be taken up; its files are left as they are")
+		s.say(Notice{Word: WordNeedsYou, Text: err.Error(), Hint: "nothing was deleted; look at the folder by hand"})
+	}
+	for _, j := range jobs {
+		s.takeUp(j)
+	}
+	close(s.ready)
+
+	events := s.cfg.Events
+	for {
+		select {
+		case <-ctx.Done():
+			s.say(Notice{Word: WordStopping, Text: "reads are paused where they are; they go on at the next start"})
+			return nil
+		case ev, open := <-events:
+			if !open {
+				events = nil // the watcher ended; discs can still be brought by Rip
+				continue
+			}
+			s.dispatch(ev)
+		}
+	}
+}
+
+// takeUp goes on with a job that the spool held at start, as far as it needs
+// no drive. What needs its disc waits for it.
+func (s *Station) takeUp(j *job) {
+	if j.Step == StepDone {
+		close(j.mayOpen)
+		close(j.released)
+		return
+	}
+	if j.Step.atLeast(StepSealed) {
+		s.say(Notice{ID: j.ID, Word: WordResumed, Text: fmt.Sprintf("the station was stopped when this disc was %s", j.Step)})
+		s.deliver(j)
+		return
+	}
+	s.say(Notice{ID: j.ID, Word: WordPaused, Text: "the station was stopped while this disc was read", Hint: "put the disc in again if it is not in a drive; reading goes on where it stopped"})
+}
+
+// claim makes a bay the only one that works on a carrier's job. It reports
+// whether it could.
+func (s *Station) claim(b *bay, id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if owner := s.claims[id]; owner != nil && owner != b {
+		return false
+	}
+	s.claims[id] = b
+	return true
+}
+
+// unclaim gives up all that a bay has claimed.
+func (s *Station) unclaim(b *bay) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.claims, func(_ string, owner *bay) bool { return owner == b })
+}
+
+// departed clears the done jobs of a drive whose disc is not in it any more,
+// whoever took it out.
+func (s *Station) departed(driveKey string, now disc.Insertion) {
+	s.mu.Lock()
+	jobs := slices.Collect(maps.Values(s.jobs))
+	s.mu.Unlock()
+	for _, j := range jobs {
+		f := j.file()
+		if f.Step != StepDone || f.Insertion.DriveKey != driveKey || f.Insertion == now {
+			continue
+		}
+		err := j.update(func(f *jobFile) { f.Eject = &intent{Insertion: f.Insertion, Time: time.Now().UTC(), Done: true} })
+		if err == nil {
+			err = s.forget(j)
+		}
+		if err != nil {
+			s.cfg.Log.Error().Err(err).Str("id", j.ID).Msg("a done job could not be cleared")
+		}
+	}
+}
+
+// dispatch brings a watcher's event to the bay of its drive.
+func (s *Station) dispatch(ev disc.DriveEvent) {
+	if ev.Drive.Key == "" {
+		s.cfg.Log.Warn().Str("node", ev.Drive.Node).Msg("an event without a drive's key was passed over")
+		return
+	}
+	b := s.bay(ev.Drive)
+	b.send(ev)
+}
+
+// bay is the bay of a drive; it is made when the drive is met first.
+func (s *Station) bay(d disc.Drive) *bay {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.bays[d.Key]
+	if b == nil {
+		b = newBay(s, d)
+		s.bays[d.Key] = b
+		s.start(b.run)
+	}
+	return b
+}
+
+// Listen gives every notice from now on until stop is called.
+func (s *Station) Listen() (notices <-chan Notice, stop func()) { return s.board.listen() }
+
+// say posts a notice and writes it to the log once.
+func (s *Station) say(n Notice) {
+	n.Time = time.Now().UTC()
+	s.board.post(n)
+	if n.Progress != nil || n.Text == "" {
+		return
+	}
+	e := s.cfg.Log.Info()
+	switch n.Word {
+	case WordFailed, WordDriveFault, WordEjectFailed, WordDamaged, WordNeedsYou:
+		e = s.cfg.Log.Warn()
+	}
+	if n.Hint != "" {
+		e = e.Str("hint", n.Hint)
+	}
+	e.Str("id", n.ID).Str("drive", n.Drive).Str("word", string(n.Word)).Msg(n.Text)
+}

@@ -1,0 +1,158 @@
+package station
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"ripstation/disc"
+)
+
+// Status is what a screen shows: bays, jobs and stores as they are now.
+type Status struct {
+	Time   time.Time     `json:"time"`
+	Bays   []BayStatus   `json:"bays"`
+	Jobs   []JobStatus   `json:"jobs"` // all that are in the spool
+	Stores []StoreStatus `json:"stores"`
+}
+
+// BayStatus is one drive and what is being done in it.
+type BayStatus struct {
+	Drive    disc.Drive `json:"drive"`
+	Word     Word       `json:"word"`
+	Text     string     `json:"text"`
+	Hint     string     `json:"hint"`
+	ID       string     `json:"id"` // the carrier in it, empty if none
+	Progress *Progress  `json:"progress"`
+	Since    time.Time  `json:"since"`
+}
+
+// JobStatus is one disc whose image is still in the spool.
+type JobStatus struct {
+	ID     string           `json:"id"`
+	Item   string           `json:"item"`
+	Label  string           `json:"label"`
+	Step   Step             `json:"step"`
+	Since  time.Time        `json:"since"`
+	Size   int64            `json:"size"`
+	Copies []DeliveryStatus `json:"copies"`
+}
+
+// DeliveryStatus is the state of one copy on its way to one store.
+type DeliveryStatus struct {
+	Store   string `json:"store"`
+	State   string `json:"state"` // as copies in the record: queued, sending, stored, read back, ...
+	Sent    int64  `json:"sent_bytes"`
+	Message string `json:"message"`
+}
+
+// StoreStatus is one store and what waits for it.
+type StoreStatus struct {
+	Name     string     `json:"name"`
+	Required bool       `json:"required"`
+	Waiting  int        `json:"waiting"` // images not stored there yet
+	Oldest   *time.Time `json:"oldest"`  // when the oldest of them was sealed
+	Message  string     `json:"message"` // the last failure, empty when the last try went well
+}
+
+// Status tells what the station is doing now.
+func (s *Station) Status() Status {
+	st := Status{Time: time.Now().UTC(), Bays: []BayStatus{}, Jobs: []JobStatus{}, Stores: []StoreStatus{}}
+	s.mu.Lock()
+	bays, jobs := make([]*bay, 0, len(s.bays)), make([]*job, 0, len(s.jobs))
+	for _, b := range s.bays {
+		bays = append(bays, b)
+	}
+	for _, j := range s.jobs {
+		jobs = append(jobs, j)
+	}
+	s.mu.Unlock()
+	for _, b := range bays {
+		b.mu.Lock()
+		v := b.view
+		v.Drive = b.drive
+		b.mu.Unlock()
+		st.Bays = append(st.Bays, v)
+	}
+	for _, j := range jobs {
+		st.Jobs = append(st.Jobs, j.status())
+	}
+	for _, d := range s.desks {
+		st.Stores = append(st.Stores, d.status(st.Jobs))
+	}
+	slices.SortFunc(st.Bays, func(a, b BayStatus) int { return cmp.Compare(a.Drive.Node+a.Drive.Key, b.Drive.Node+b.Drive.Key) })
+	slices.SortFunc(st.Jobs, func(a, b JobStatus) int { return a.Since.Compare(b.Since) })
+	return st
+}
+
+// Settled waits until the carrier's image has left the spool: every copy that
+// was waited for has been read back. It returns the context's error before
+// that, and at once when no such job is there.
+func (s *Station) Settled(ctx context.Context, id string) error {
+	s.mu.Lock()
+	j := s.jobs[id]
+	s.mu.Unlock()
+	if j == nil {
+		return nil
+	}
+	select {
+	case <-j.released:
+		return nil
+	case <-j.parked:
+		return errors.New("the copies cannot be finished without a person; see `ripstation status`")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// notice posts a notice of this bay and makes it what the bay shows.
+func (b *bay) notice(n Notice) {
+	b.mu.Lock()
+	n.Drive, n.Node = b.drive.Key, b.drive.Node
+	if n.Progress == nil || b.view.Word != n.Word {
+		b.view.Since = time.Now().UTC()
+	}
+	b.view.Word, b.view.Text, b.view.Hint, b.view.Progress = n.Word, n.Text, n.Hint, n.Progress
+	if n.ID != "" {
+		b.view.ID = n.ID
+	}
+	b.mu.Unlock()
+	b.s.say(n)
+}
+
+// gone shows a bay without a disc. What was last said of a disc that the
+// station gave back stays until the next one comes.
+func (b *bay) gone(w Word, text string) {
+	b.mu.Lock()
+	was := b.view.Word
+	if was != WordEjected || w != WordEmpty {
+		b.view.ID = ""
+	}
+	b.mu.Unlock()
+	if was == w || (was == WordEjected && w == WordEmpty) {
+		return
+	}
+	b.notice(Notice{Word: w, Text: text})
+}
+
+// removed tells that the disc has left while its story was told.
+func (b *bay) removed(now *telling) {
+	if now == nil {
+		b.gone(WordEmpty, "")
+		return
+	}
+	select {
+	case <-now.done:
+		return // it ended by itself at the same moment, and says so
+	default:
+	}
+	b.mu.Lock()
+	id, word := b.view.ID, b.view.Word
+	b.mu.Unlock()
+	if word == WordEjected {
+		return // by the story itself
+	}
+	b.notice(Notice{ID: id, Word: WordTakenOut, Text: "reading stopped where it was", Hint: "put the disc in again to go on", Final: true, Outcome: OutcomeTakenOut})
+}
