@@ -10,12 +10,12 @@ import (
 
 // The names that RFC 8493 fixes (2.1 and 2.2).
 const (
-	bagItFile    = "bagit.txt"
-	bagInfoFile  = "bag-info.txt"
-	payloadDir   = "data/"
-	metadataDir  = "metadata/"
-	manifest512  = "manifest-sha512.txt"
-	manifest256  = "manifest-sha256.txt"
+	bagItFile      = "bagit.txt"
+	bagInfoFile    = "bag-info.txt"
+	payloadDir     = "data/"
+	metadataDir    = "metadata/"
+	manifest512    = "manifest-sha512.txt"
+	manifest256    = "manifest-sha256.txt"
 	tagManifest256 = "tagmanifest-sha256.txt"
 	// TagManifest is the object written last of all: a bag that has it is whole.
 	TagManifest = "tagmanifest-sha512.txt"

@@ -73,7 +73,7 @@ func (l *look) readOwnFiles(ctx context.Context) error {
 		}
 	}
 	for _, name := range []string{manifest512, tagManifest256, TagManifest} {
-		if _, ok := l.files[name]; !ok && (name == manifest512 || l.strictTags()) {
+		if _, ok := l.files[name]; !ok {
 			l.flaw(name, Missing, "a bag without it is unfinished or has lost it")
 		}
 	}
@@ -89,9 +89,6 @@ func (l *look) readOwnFiles(ctx context.Context) error {
 	}
 	return l.bagInfo(ctx)
 }
-
-// strictTags: every bag of ours has both tag manifests.
-func (l *look) strictTags() bool { return true }
 
 func (l *look) names() []string {
 	names := make([]string, 0, len(l.files))

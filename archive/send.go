@@ -54,7 +54,7 @@ func Send(ctx context.Context, store Store, bag Bag, opts SendOptions) (SendResu
 	}
 	last := tags[len(tags)-1]
 	res.TagManifest = sum("sha512", last.Body)
-	err = retry(ctx, opts, func() error {
+	err = persist(ctx, opts, func() error {
 		_, err := store.Stat(ctx, bag.Key(last.Path))
 		res.AlreadyWhole = err == nil
 		if errors.Is(err, ErrNotFound) {
@@ -74,16 +74,16 @@ func Send(ctx context.Context, store Store, bag Bag, opts SendOptions) (SendResu
 		res.Payload = append(res.Payload, info)
 	}
 	for _, f := range tags {
-		if err := retry(ctx, opts, func() error { return store.Put(ctx, bag.Key(f.Path), f.Body) }); err != nil {
+		if err := persist(ctx, opts, func() error { return store.Put(ctx, bag.Key(f.Path), f.Body) }); err != nil {
 			return res, err
 		}
 	}
 	return res, nil
 }
 
-// retry runs step until it succeeds, until its error is final, or until the
+// persist runs step until it succeeds, until its error is final, or until the
 // caller has had enough.
-func retry(ctx context.Context, opts SendOptions, step func() error) error {
+func persist(ctx context.Context, opts SendOptions, step func() error) error {
 	for {
 		err := step()
 		if err == nil || opts.Retry == nil || final(err) {

@@ -42,7 +42,7 @@ func (s *sender) payload(ctx context.Context, key string, p Payload) (Info, erro
 
 func (s *sender) upload(ctx context.Context, key string, p Payload) (info Info, err error) {
 	var up Upload
-	err = retry(ctx, s.opts, func() error {
+	err = persist(ctx, s.opts, func() error {
 		up, err = s.store.Begin(ctx, key, p.Size)
 		return err
 	})
@@ -59,7 +59,7 @@ func (s *sender) upload(ctx context.Context, key string, p Payload) (info Info, 
 			}
 		}
 	}
-	err = retry(ctx, s.opts, func() error {
+	err = persist(ctx, s.opts, func() error {
 		info, err = up.Complete(ctx, p.CRC64NVME)
 		if errors.Is(err, ErrChecksum) { // the parts will not add up another time either
 			return &fault{store: s.store.Name(), op: "complete", key: key, kind: ErrPermanent, err: err}
@@ -119,7 +119,7 @@ func (s *sender) parts(ctx context.Context, key string, up Upload, p Payload) er
 			if w.held {
 				s.res.HeldParts++
 			} else {
-				if err := retry(ctx, s.opts, func() error { return up.Part(ctx, w.n, w.body) }); err != nil {
+				if err := persist(ctx, s.opts, func() error { return up.Part(ctx, w.n, w.body) }); err != nil {
 					return err
 				}
 				s.res.SentParts++

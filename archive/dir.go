@@ -1,0 +1,181 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// Marker is the file that makes a folder a store. An external drive that
+	// is not mounted leaves an empty folder behind, which has none.
+	Marker     = ".ripstation-store"
+	markerText = "This folder is a ripstation archive store, format 1. Keep this file: without it the store counts as not there.\n"
+	uploadsDir = ".uploads"
+	crcXattr   = "user.ripstation.crc64nvme"
+)
+
+// DirConfig says which folder is a store.
+type DirConfig struct {
+	Name string
+	Root string // an absolute path
+	// Create lets the first use make the folder and its marker, if there is
+	// nothing at all in its place or an empty folder. Set it only while nothing
+	// is known to be stored there: afterwards an empty folder is a drive that is
+	// not mounted.
+	Create   bool
+	PartSize int64 // bytes, 0 for the default
+}
+
+// Dir is a store in a folder: an external drive, or the default that needs no
+// account. Objects are plain files under their keys. Files are synced before
+// they get their names and the folders after, and a name is never given twice.
+// Unfinished uploads lie in .uploads, where no key leads.
+type Dir struct {
+	cfg  DirConfig
+	seen atomic.Bool // the marker was there once
+}
+
+// NewDir makes the store's handle; it touches nothing yet.
+func NewDir(cfg DirConfig) (*Dir, error) {
+	if cfg.Name == "" || !filepath.IsAbs(cfg.Root) || cfg.PartSize < 0 {
+		return nil, fmt.Errorf("directory store %q: a name, an absolute path and no negative part size are needed, the path is %q", cfg.Name, cfg.Root)
+	}
+	cfg.Root = filepath.Clean(cfg.Root)
+	return &Dir{cfg: cfg}, nil
+}
+
+// Name is the store's name in the config.
+func (d *Dir) Name() string { return d.cfg.Name }
+
+// ready makes sure that the folder is the store, and not what is left of it
+// while its drive is away.
+func (d *Dir) ready(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	_, err := os.Lstat(filepath.Join(d.cfg.Root, Marker))
+	if err == nil {
+		d.seen.Store(true)
+		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return d.fail("open folder", d.cfg.Root, err)
+	}
+	if d.cfg.Create && !d.seen.Load() {
+		return d.found()
+	}
+	f := &fault{store: d.cfg.Name, op: "open folder", key: d.cfg.Root,
+		err:  fmt.Errorf("it has no file %s, so it is not the store", Marker),
+		hint: "is the drive plugged in and mounted? For a new store, create an empty file of that name in it"}
+	if _, err := os.Lstat(d.cfg.Root); errors.Is(err, fs.ErrNotExist) {
+		f.err = errors.New("it is not there")
+		f.hint = "is the drive plugged in and mounted?"
+	}
+	return f
+}
+
+// found makes a new store, in a folder that is not there yet or empty.
+func (d *Dir) found() error {
+	root := d.cfg.Root
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return d.fail("create folder", root, err)
+	}
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return d.fail("open folder", root, err)
+	}
+	for _, e := range entries {
+		// lost+found, .Trash and the like come with a fresh drive; the marker
+		// may be another goroutine's.
+		if n := e.Name(); !strings.HasPrefix(n, ".") && n != "lost+found" {
+			return &fault{store: d.cfg.Name, op: "open folder", key: root,
+				err:  fmt.Errorf("it holds %q and has no file %s, so it is not a store", n, Marker),
+				hint: "choose an empty folder, or create an empty file of that name to use this one"}
+		}
+	}
+	f, err := os.OpenFile(filepath.Join(root, Marker), os.O_WRONLY|os.O_CREATE, 0o644)
+	if err == nil {
+		_, err = f.WriteString(markerText)
+		err = errors.Join(err, f.Sync(), f.Close())
+	}
+	if err == nil {
+		err = errors.Join(syncDir(root), syncDir(filepath.Dir(root)))
+	}
+	if err != nil {
+		return d.fail("create store", root, err)
+	}
+	d.seen.Store(true)
+	return nil
+}
+
+// path is where a key's file lies. The key has been checked.
+func (d *Dir) path(key string) string { return filepath.Join(d.cfg.Root, filepath.FromSlash(key)) }
+
+// fail says what went wrong and what kind of failure it is.
+func (d *Dir) fail(op, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	f := &fault{store: d.cfg.Name, op: op, key: key, err: err}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		f.kind, f.hint = ErrPermanent, "the user that ripstation runs as needs to read and write there"
+	case errors.Is(err, syscall.EROFS):
+		f.kind, f.hint = ErrPermanent, "the drive is mounted read-only; mount it writable, or look into the system's log for why it became so"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		f.hint = "the drive is full; free space on it, the upload goes on by itself"
+	case errors.Is(err, syscall.EFBIG):
+		f.kind, f.hint = ErrPermanent, "its file system takes no file of this size; FAT ends at 4 GiB, use another"
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR):
+		f.kind, f.hint = ErrPermanent, "a file stands where a folder is needed, or the other way round"
+	case errors.Is(err, syscall.EIO):
+		f.hint = "the drive or its cable fails"
+	}
+	return f
+}
+
+func (d *Dir) badKey(op string, err error) error {
+	return &fault{store: d.cfg.Name, op: op, kind: ErrPermanent, err: err}
+}
+
+// syncDir makes names in a folder survive a power cut. Some file systems
+// cannot sync a folder and say so by EINVAL.
+func syncDir(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
+		return err
+	}
+	return nil
+}
+
+// setCRC notes an object's checksum beside it, where the file system has room
+// for such notes. What is not noted is computed when it is needed.
+func setCRC(f *os.File, crc uint64) {
+	_ = unix.Fsetxattr(int(f.Fd()), crcXattr, []byte(FormatCRC64NVME(crc)), 0)
+}
+
+// crcOf is the checksum noted for a file, empty if there is none.
+func crcOf(path string) string {
+	var b [64]byte
+	n, err := unix.Lgetxattr(path, crcXattr, b[:])
+	if err != nil {
+		return ""
+	}
+	if _, err := ParseCRC64NVME(string(b[:n])); err != nil {
+		return ""
+	}
+	return string(b[:n])
+}

@@ -1,0 +1,311 @@
+package archive
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// dirUpload is an unfinished upload: a folder with the file "data", which has
+// its full size from the start, and the journal "parts". The folder's name
+// comes from key, size and part size, so that only the same upload goes on.
+type dirUpload struct {
+	d      *Dir
+	key    string
+	plan   plan
+	folder string
+	stored bool
+
+	mu      sync.Mutex
+	journal journal
+}
+
+// Begin reserves the space for the object, so that a full drive is known
+// before anything is sent.
+func (d *Dir) Begin(ctx context.Context, key string, size int64) (Upload, error) {
+	if err := CheckKey(key); err != nil {
+		return nil, d.badKey("begin", err)
+	}
+	p, err := newPlan(size, d.cfg.PartSize)
+	if err != nil {
+		return nil, d.badKey("begin", err)
+	}
+	if err := d.ready(ctx); err != nil {
+		return nil, err
+	}
+	name := fmt.Sprintf("%x-%d-%d", sha256.Sum256([]byte(key)), size, p.part)
+	u := &dirUpload{d: d, key: key, plan: p, folder: filepath.Join(d.cfg.Root, uploadsDir, name)}
+	switch info, err := d.stat("begin", key); {
+	case err == nil && info.Size != size:
+		return nil, &fault{store: d.cfg.Name, op: "begin", key: key, kind: ErrExists}
+	case err == nil:
+		u.stored = true
+		u.tidy()
+		return u, nil
+	case !errors.Is(err, ErrNotFound):
+		return nil, err
+	}
+	if err := os.MkdirAll(u.folder, 0o755); err != nil {
+		return nil, d.fail("begin", key, err)
+	}
+	if err := errors.Join(syncDir(filepath.Dir(u.folder)), syncDir(d.cfg.Root)); err != nil {
+		return nil, d.fail("begin", key, err)
+	}
+	err = u.locked(func(parts *os.File) error {
+		if info, err := os.Lstat(u.data()); err != nil || info.Size() != size {
+			// The parts that the journal tells of are not in a file made now.
+			if err := u.journal.reset(parts, journalHeader(key, p)); err != nil {
+				return err
+			}
+		}
+		data, err := os.OpenFile(u.data(), os.O_RDWR|os.O_CREATE, 0o644)
+		if err != nil {
+			return err
+		}
+		defer data.Close()
+		if err := reserve(data, size); err != nil {
+			return err
+		}
+		return errors.Join(data.Sync(), syncDir(u.folder))
+	})
+	if err != nil {
+		return nil, d.fail("begin", key, err)
+	}
+	return u, nil
+}
+
+// reserve gives the file its size, with its blocks where the file system can.
+func reserve(f *os.File, size int64) error {
+	info, err := f.Stat()
+	if err != nil || info.Size() == size {
+		return err
+	}
+	if info.Size() > size {
+		return f.Truncate(size)
+	}
+	err = unix.Fallocate(int(f.Fd()), 0, 0, size)
+	if errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOSYS) {
+		return f.Truncate(size)
+	}
+	return err
+}
+
+func (u *dirUpload) data() string { return filepath.Join(u.folder, "data") }
+
+// locked runs do while no other process or goroutine touches this upload, with
+// the journal open and read up to its end.
+func (u *dirUpload) locked(do func(parts *os.File) error) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	folder, err := os.Open(u.folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrUploadGone
+	}
+	if err != nil {
+		return err
+	}
+	defer folder.Close() // gives the lock back
+	if err := flock(folder); err != nil {
+		return err
+	}
+	// Who waited for the lock may have got that of a folder since removed.
+	mine, err := folder.Stat()
+	if err != nil {
+		return err
+	}
+	if now, err := os.Lstat(u.folder); err != nil || !os.SameFile(now, mine) {
+		return ErrUploadGone
+	}
+	parts, err := os.OpenFile(filepath.Join(u.folder, "parts"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	defer parts.Close()
+	if err := u.journal.refresh(parts, journalHeader(u.key, u.plan)); err != nil {
+		return err
+	}
+	return do(parts)
+}
+
+func (u *dirUpload) Stored() bool    { return u.stored }
+func (u *dirUpload) PartSize() int64 { return u.plan.part }
+func (u *dirUpload) Parts() int      { return u.plan.parts() }
+
+func (u *dirUpload) Has(n int, crc uint64) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	have, ok := u.journal.parts[n]
+	return ok && have == crc
+}
+
+func (u *dirUpload) Part(ctx context.Context, n int, body []byte) error {
+	if err := u.plan.check(n, body); err != nil {
+		return u.d.badKey("send part of "+u.key, err)
+	}
+	if u.stored {
+		return &fault{store: u.d.cfg.Name, op: "send part of", key: u.key, kind: ErrExists}
+	}
+	if err := u.d.ready(ctx); err != nil {
+		return err
+	}
+	crc := CRC64NVME(body)
+	err := u.locked(func(parts *os.File) error {
+		data, err := os.OpenFile(u.data(), os.O_RDWR, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			return ErrUploadGone // another has completed it
+		}
+		if err != nil {
+			return err
+		}
+		defer data.Close()
+		if _, held := u.journal.parts[n]; held {
+			// While it is overwritten it is neither the old part nor the new.
+			if err := u.journal.add(parts, journalRecord(false, n, 0)); err != nil {
+				return err
+			}
+		}
+		off := int64(n) * u.plan.part
+		if _, err := data.WriteAt(body, off); err != nil {
+			return err
+		}
+		if err := unix.Fdatasync(int(data.Fd())); err != nil {
+			return err
+		}
+		// A read-back shall come from the drive, not from memory.
+		_ = unix.Fadvise(int(data.Fd()), off, int64(len(body)), unix.FADV_DONTNEED)
+		return u.journal.add(parts, journalRecord(true, n, crc))
+	})
+	return u.fail("send part of", err)
+}
+
+// fail keeps ErrUploadGone a kind of its own.
+func (u *dirUpload) fail(op string, err error) error {
+	if errors.Is(err, ErrUploadGone) {
+		return &fault{store: u.d.cfg.Name, op: op, key: u.key, kind: ErrUploadGone}
+	}
+	if f := (*fault)(nil); errors.As(err, &f) {
+		return err
+	}
+	return u.d.fail(op, u.key, err)
+}
+
+func (u *dirUpload) Complete(ctx context.Context, crc uint64) (Info, error) {
+	if err := u.d.ready(ctx); err != nil {
+		return Info{}, err
+	}
+	if info, err := u.finished(ctx, crc); !errors.Is(err, ErrNotFound) {
+		return info, err
+	}
+	err := u.locked(func(*os.File) error { return u.finish(ctx, crc) })
+	if errors.Is(err, ErrUploadGone) || errors.Is(err, fs.ErrExist) {
+		// Another finished it in the meantime.
+		if info, err := u.finished(ctx, crc); !errors.Is(err, ErrNotFound) {
+			return info, err
+		}
+	}
+	if err != nil {
+		return Info{}, u.fail("complete", err)
+	}
+	return u.d.stat("complete", u.key)
+}
+
+// finish gives the file its key. The upload is locked.
+func (u *dirUpload) finish(ctx context.Context, crc uint64) error {
+	whole, missing := u.plan.combine(u.journal.parts)
+	if missing >= 0 {
+		return &fault{store: u.d.cfg.Name, op: "complete", key: u.key, kind: ErrPermanent,
+			err: fmt.Errorf("part %d of %d was not sent", missing, u.plan.parts())}
+	}
+	if whole != crc {
+		return &fault{store: u.d.cfg.Name, op: "complete", key: u.key, kind: ErrChecksum,
+			err: fmt.Errorf("the parts have %s, the whole should have %s", FormatCRC64NVME(whole), FormatCRC64NVME(crc))}
+	}
+	data, err := os.OpenFile(u.data(), os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrUploadGone
+	}
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	if info, err := data.Stat(); err != nil {
+		return err
+	} else if info.Size() != u.plan.size {
+		return fmt.Errorf("its unfinished file has %d bytes instead of %d: %w", info.Size(), u.plan.size, io.ErrUnexpectedEOF)
+	}
+	setCRC(data, crc)
+	if err := errors.Join(data.Chmod(0o444), data.Sync()); err != nil {
+		return err
+	}
+	if err := u.d.place(u.data(), u.key); err != nil {
+		return err
+	}
+	return u.forget()
+}
+
+// finished holds an object that is there under the key against crc.
+// ErrNotFound means that there is none.
+func (u *dirUpload) finished(ctx context.Context, crc uint64) (Info, error) {
+	info, err := u.d.stat("complete", u.key)
+	if err != nil {
+		return Info{}, err
+	}
+	have, err := ParseCRC64NVME(info.CRC64NVME)
+	if err != nil && info.Size == u.plan.size {
+		if have, err = contentCRC(ctx, u.d, u.key); err != nil {
+			return Info{}, err
+		}
+	}
+	if info.Size != u.plan.size || have != crc {
+		return Info{}, &fault{store: u.d.cfg.Name, op: "complete", key: u.key, kind: ErrExists}
+	}
+	return info, u.d.fail("complete", u.key, u.d.syncNames(u.key))
+}
+
+func (u *dirUpload) Abort(ctx context.Context) error {
+	if err := u.d.ready(ctx); err != nil {
+		return err
+	}
+	if u.stored {
+		return nil
+	}
+	err := u.locked(func(*os.File) error { return u.forget() })
+	if errors.Is(err, ErrUploadGone) {
+		return nil
+	}
+	return u.fail("abort", err)
+}
+
+// tidy removes what a run left that was cut off between the naming of the
+// object and the end of its upload. An upload with bytes of its own stays.
+func (u *dirUpload) tidy() {
+	_ = u.locked(func(*os.File) error {
+		data, err := os.Lstat(u.data())
+		if err == nil {
+			if named, err := os.Lstat(u.d.path(u.key)); err != nil || !os.SameFile(data, named) {
+				return nil
+			}
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return u.forget()
+	})
+}
+
+// forget removes the upload's folder. The upload is locked.
+func (u *dirUpload) forget() error {
+	if err := os.RemoveAll(u.folder); err != nil {
+		return err
+	}
+	u.journal = journal{}
+	return syncDir(filepath.Dir(u.folder))
+}

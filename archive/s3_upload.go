@@ -1,0 +1,330 @@
+package archive
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// s3Part is a part as the server confirmed it.
+type s3Part struct {
+	crc  uint64
+	etag string
+}
+
+type s3Upload struct {
+	s      *S3
+	key    string
+	plan   plan
+	id     string
+	stored bool
+
+	mu    sync.Mutex
+	parts map[int]s3Part // from 0
+}
+
+// Begin looks for the object, then for an unfinished upload of its key, and
+// makes a new upload only if there is neither. Parts that have not the length
+// that this upload gives them do not count as held and are sent again. Several
+// unfinished uploads of one key can only come from other programs; the newest
+// is taken, the others stay.
+func (s *S3) Begin(ctx context.Context, key string, size int64) (Upload, error) {
+	if err := CheckKey(key); err != nil {
+		return nil, s.bad("begin", "", err)
+	}
+	p, err := newPlan(size, s.cfg.PartSize)
+	if err != nil {
+		return nil, s.bad("begin", key, err)
+	}
+	u := &s3Upload{s: s, key: key, plan: p, parts: map[int]s3Part{}}
+	switch info, err := s.head(ctx, "begin", key); {
+	case err == nil && info.Size != size:
+		return nil, &fault{store: s.cfg.Name, op: "begin", key: key, kind: ErrExists}
+	case err == nil:
+		u.stored = true
+		return u, nil
+	case !errors.Is(err, ErrNotFound):
+		return nil, err
+	}
+	if size == 0 {
+		return u, nil // S3 has no upload of no parts: Complete puts the object
+	}
+	ids, err := s.unfinished(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		u.id = id
+		err := u.held(ctx)
+		if err == nil {
+			return u, nil
+		}
+		if !errors.Is(err, ErrUploadGone) {
+			return nil, err
+		}
+	}
+	return u, u.create(ctx)
+}
+
+// unfinished gives the ids of the unfinished uploads of exactly this key, the
+// newest first.
+func (s *S3) unfinished(ctx context.Context, key string) ([]string, error) {
+	in := &s3.ListMultipartUploadsInput{Bucket: s.bucket(), Prefix: s.full(key)}
+	var found []types.MultipartUpload
+	for {
+		out, err := s.client.ListMultipartUploads(ctx, in)
+		if err != nil {
+			return nil, s.fail("look for an unfinished upload of", key, err)
+		}
+		for _, u := range out.Uploads {
+			if aws.ToString(u.Key) != *in.Prefix || !s.fits(u.ChecksumAlgorithm, u.ChecksumType) {
+				continue
+			}
+			found = append(found, u)
+		}
+		if !aws.ToBool(out.IsTruncated) {
+			break
+		}
+		k, id := aws.ToString(out.NextKeyMarker), aws.ToString(out.NextUploadIdMarker)
+		if k == "" && id == "" || k == aws.ToString(in.KeyMarker) && id == aws.ToString(in.UploadIdMarker) {
+			return nil, s.fail("look for an unfinished upload of", key, errors.New("the server says that there is more and does not say where"))
+		}
+		in.KeyMarker, in.UploadIdMarker = &k, &id
+	}
+	slices.SortStableFunc(found, func(a, b types.MultipartUpload) int { return aws.ToTime(b.Initiated).Compare(aws.ToTime(a.Initiated)) })
+	ids := make([]string, len(found))
+	for i, u := range found {
+		ids[i] = aws.ToString(u.UploadId)
+	}
+	return ids, nil
+}
+
+// fits: an upload begun with other checksums cannot be completed with ours. A
+// server that does not tell is believed until it refuses.
+func (s *S3) fits(a types.ChecksumAlgorithm, t types.ChecksumType) bool {
+	if s.cfg.Checksums == ChecksumMD5 {
+		return a == ""
+	}
+	return (a == "" || a == types.ChecksumAlgorithmCrc64nvme) && (t == "" || t == types.ChecksumTypeFullObject)
+}
+
+// held asks the server which parts it has. That, and no note of ours, is the
+// truth.
+func (u *s3Upload) held(ctx context.Context) error {
+	in := &s3.ListPartsInput{Bucket: u.s.bucket(), Key: u.s.full(u.key), UploadId: &u.id}
+	parts := map[int]s3Part{}
+	for {
+		out, err := u.s.client.ListParts(ctx, in)
+		if err != nil {
+			return u.s.fail("list the parts of", u.key, err)
+		}
+		for _, p := range out.Parts {
+			n := int(aws.ToInt32(p.PartNumber)) - 1
+			crc, err := ParseCRC64NVME(aws.ToString(p.ChecksumCRC64NVME))
+			if err == nil && n >= 0 && n < u.plan.parts() && aws.ToInt64(p.Size) == u.plan.length(n) {
+				parts[n] = s3Part{crc, aws.ToString(p.ETag)}
+			}
+		}
+		if !aws.ToBool(out.IsTruncated) {
+			u.parts = parts
+			return nil
+		}
+		next := aws.ToString(out.NextPartNumberMarker)
+		at, err := strconv.Atoi(next)
+		if before, _ := strconv.Atoi(aws.ToString(in.PartNumberMarker)); err != nil || at <= before {
+			return u.s.fail("list the parts of", u.key, errors.New("the server says that there is more and does not say where"))
+		}
+		in.PartNumberMarker = &next
+	}
+}
+
+func (u *s3Upload) create(ctx context.Context) error {
+	in := &s3.CreateMultipartUploadInput{Bucket: u.s.bucket(), Key: u.s.full(u.key)}
+	crc := u.s.cfg.Checksums == ChecksumCRC64NVME
+	if crc {
+		in.ChecksumAlgorithm, in.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
+	}
+	out, err := u.s.client.CreateMultipartUpload(ctx, in)
+	if err != nil {
+		return u.s.fail("begin", u.key, err)
+	}
+	u.id = aws.ToString(out.UploadId)
+	if u.id == "" {
+		return u.s.fail("begin", u.key, errors.New("the server gave no upload id"))
+	}
+	if crc && out.ChecksumAlgorithm != types.ChecksumAlgorithmCrc64nvme {
+		return &fault{store: u.s.cfg.Name, op: "begin", key: u.key, kind: ErrPermanent, err: errors.New("the server does not take CRC64NVME checksums"),
+			hint: `set checksums = "md5" for this store`}
+	}
+	return nil
+}
+
+func (u *s3Upload) Stored() bool    { return u.stored }
+func (u *s3Upload) PartSize() int64 { return u.plan.part }
+func (u *s3Upload) Parts() int      { return u.plan.parts() }
+
+func (u *s3Upload) Has(n int, crc uint64) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	p, ok := u.parts[n]
+	return ok && p.crc == crc
+}
+
+func (u *s3Upload) Part(ctx context.Context, n int, body []byte) error {
+	if err := u.plan.check(n, body); err != nil {
+		return u.s.bad("send part of", u.key, err)
+	}
+	if u.stored {
+		return &fault{store: u.s.cfg.Name, op: "send part of", key: u.key, kind: ErrExists}
+	}
+	crc := CRC64NVME(body)
+	lent := &lentBody{body: body}
+	defer lent.take()
+	in := &s3.UploadPartInput{Bucket: u.s.bucket(), Key: u.s.full(u.key), UploadId: &u.id, PartNumber: aws.Int32(int32(n + 1)),
+		Body: lent, ContentLength: aws.Int64(int64(len(body)))}
+	var md5sum [16]byte
+	if u.s.cfg.Checksums == ChecksumMD5 {
+		md5sum = md5.Sum(body)
+		in.ContentMD5 = aws.String(contentMD5(body))
+	} else {
+		in.ChecksumCRC64NVME = aws.String(FormatCRC64NVME(crc))
+	}
+	out, err := u.s.client.UploadPart(ctx, in)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if err != nil {
+		delete(u.parts, n) // it may be the old one or the new one now
+		return u.s.fail(fmt.Sprintf("send part %d of", n), u.key, err)
+	}
+	etag := aws.ToString(out.ETag)
+	said := aws.ToString(out.ChecksumCRC64NVME)
+	if in.ChecksumCRC64NVME != nil && said != "" && said != *in.ChecksumCRC64NVME {
+		delete(u.parts, n)
+		return &fault{store: u.s.cfg.Name, op: "send part of", key: u.key, kind: ErrChecksum,
+			err: fmt.Errorf("part %d has %s, the server took %s", n, *in.ChecksumCRC64NVME, said)}
+	}
+	if in.ContentMD5 != nil {
+		etag = `"` + hex.EncodeToString(md5sum[:]) + `"`
+	}
+	u.parts[n] = s3Part{crc, etag}
+	return nil
+}
+
+func (u *s3Upload) Complete(ctx context.Context, crc uint64) (Info, error) {
+	if u.stored {
+		return u.confirm(ctx, crc)
+	}
+	u.mu.Lock()
+	crcs := make(map[int]uint64, len(u.parts))
+	done := make([]types.CompletedPart, 0, len(u.parts))
+	for n := range u.plan.parts() {
+		p, ok := u.parts[n]
+		if !ok {
+			continue
+		}
+		crcs[n] = p.crc
+		part := types.CompletedPart{PartNumber: aws.Int32(int32(n + 1)), ETag: aws.String(p.etag)}
+		if u.s.cfg.Checksums == ChecksumCRC64NVME {
+			part.ChecksumCRC64NVME = aws.String(FormatCRC64NVME(p.crc))
+		}
+		done = append(done, part)
+	}
+	u.mu.Unlock()
+	whole, missing := u.plan.combine(crcs)
+	if missing >= 0 {
+		return Info{}, u.s.bad("complete", u.key, fmt.Errorf("part %d of %d was not sent", missing, u.plan.parts()))
+	}
+	if whole != crc {
+		return Info{}, &fault{store: u.s.cfg.Name, op: "complete", key: u.key, kind: ErrChecksum,
+			err: fmt.Errorf("the parts have %s, the whole should have %s", FormatCRC64NVME(whole), FormatCRC64NVME(crc))}
+	}
+	if u.plan.size == 0 {
+		if err := u.s.Put(ctx, u.key, nil); err != nil {
+			return Info{}, err
+		}
+		return u.confirm(ctx, crc)
+	}
+	in := &s3.CompleteMultipartUploadInput{Bucket: u.s.bucket(), Key: u.s.full(u.key), UploadId: &u.id, IfNoneMatch: aws.String("*"),
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: done}}
+	if u.s.cfg.Checksums == ChecksumCRC64NVME {
+		in.ChecksumCRC64NVME, in.ChecksumType = aws.String(FormatCRC64NVME(crc)), types.ChecksumTypeFullObject
+		in.MpuObjectSize = &u.plan.size
+	}
+	_, err := u.s.client.CompleteMultipartUpload(ctx, in, func(o *s3.Options) { o.HTTPClient = u.s.slow })
+	name, status := code(err)
+	if err != nil && status != http.StatusPreconditionFailed && name != "NoSuchUpload" {
+		return Info{}, u.s.fail("complete", u.key, err)
+	}
+	// Done, now or by a request whose answer was lost, or by another: the
+	// object itself tells.
+	info, headErr := u.confirm(ctx, crc)
+	if errors.Is(headErr, ErrNotFound) && name == "NoSuchUpload" {
+		return Info{}, &fault{store: u.s.cfg.Name, op: "complete", key: u.key, kind: ErrUploadGone}
+	}
+	return info, headErr
+}
+
+// confirm holds the object that is there against size and crc. If the store
+// has no checksum to show, the ETag of MD5s is tried, and then the whole object
+// read.
+func (u *s3Upload) confirm(ctx context.Context, crc uint64) (Info, error) {
+	info, etag, err := u.s.headETag(ctx, "complete", u.key)
+	if err != nil {
+		return Info{}, err
+	}
+	other := &fault{store: u.s.cfg.Name, op: "complete", key: u.key, kind: ErrExists}
+	if info.Size != u.plan.size {
+		return Info{}, other
+	}
+	if info.CRC64NVME == "" && u.etag() == etag {
+		return info, nil
+	}
+	have, err := ParseCRC64NVME(info.CRC64NVME)
+	if err != nil {
+		if have, err = contentCRC(ctx, u.s, u.key); err != nil {
+			return Info{}, err
+		}
+	}
+	if have != crc {
+		return Info{}, other
+	}
+	return info, nil
+}
+
+// etag is the one that S3 makes for an object of these parts in MD5 mode: the
+// MD5 of the parts' MD5s and their number.
+func (u *s3Upload) etag() string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	h := md5.New()
+	for n := range u.plan.parts() {
+		raw, err := hex.DecodeString(strings.Trim(u.parts[n].etag, `"`))
+		if err != nil || len(raw) != md5.Size || u.s.cfg.Checksums != ChecksumMD5 {
+			return "none"
+		}
+		h.Write(raw)
+	}
+	return fmt.Sprintf("%x-%d", h.Sum(nil), u.plan.parts())
+}
+
+func (u *s3Upload) Abort(ctx context.Context) error {
+	if u.stored || u.id == "" {
+		return nil
+	}
+	_, err := u.s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: u.s.bucket(), Key: u.s.full(u.key), UploadId: &u.id})
+	if name, status := code(err); name == "NoSuchUpload" || status == http.StatusNotFound {
+		return nil
+	}
+	return u.s.fail("abort", u.key, err)
+}
