@@ -1,6 +1,14 @@
 package catalog
 
 import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
 	"ripstation/disc"
 )
 
@@ -35,14 +43,254 @@ type Attempt struct {
 	Events   []Event
 }
 
-// Annotation is what a person adds to a carrier. Nil fields stay as they are;
-// an empty string takes a value away.
-type Annotation struct {
-	Item, Title, Side, Condition *string
-	Part, Parts                  *int // both or neither; 0 and 0 take them away
-	Access                       *Access
-	// Disposition may be None, Accepted, Rejected or Withdrawn; it settles
-	// every open NeedsReview.
-	Disposition *Disposition
-	Note        string // kept in the event
+// Commit records a sealed image in one transaction that is on disk when it
+// returns. The same record again is no change (its copies go on from where the
+// catalog has them); another record under the same capture or version is
+// ErrConflict. A carrier without an item gets NeedsIdentity by itself.
+func (c *Catalog) Commit(ctx context.Context, in Commit) error {
+	rec, err := ParseRecord(in.RecordBytes)
+	if err != nil {
+		return fmt.Errorf("record an image: %w", err)
+	}
+	id, version := rec.Carrier.ID, rec.Image.Version
+	op := fmt.Sprintf("record image %d of %s", version, id)
+	if err := checkObjects(in.Files, false); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	sum := sha256.Sum256(in.RecordBytes)
+	return c.write(ctx, op, func(tx *sql.Tx) error {
+		old, ok, err := records.one(ctx, tx, "WHERE carrier = ? AND version = ?", id, version)
+		if err != nil {
+			return err
+		}
+		if ok {
+			if old.str("sha256") == hex.EncodeToString(sum[:]) {
+				return nil
+			}
+			return fmt.Errorf("it holds another record of this image: %w", ErrConflict)
+		}
+		last := rec.Captures[len(rec.Captures)-1]
+		if err := putCarrier(ctx, tx, rec.Carrier, rec.Disc, rec.Identity, last); err != nil {
+			return err
+		}
+		if err := addNeeds(ctx, tx, id, in.Needs, last); err != nil {
+			return err
+		}
+		for _, cap := range rec.Captures {
+			if err := putCapture(ctx, tx, id, cap, nil, nil); err != nil {
+				return err
+			}
+		}
+		if err := putImage(ctx, tx, id, rec, in.Files); err != nil {
+			return err
+		}
+		if err := putChecks(ctx, tx, last.ID, rec.Checks); err != nil {
+			return err
+		}
+		if err := records.insert(ctx, tx, id, version, hex.EncodeToString(sum[:]), in.RecordBytes); err != nil {
+			return err
+		}
+		for _, cp := range in.Copies {
+			if err := putCopy(ctx, tx, id, version, cp); err != nil {
+				return err
+			}
+		}
+		return addEvents(ctx, tx, id, append(rec.Events[:len(rec.Events):len(rec.Events)], in.Events...))
+	})
+}
+
+// RecordCapture records a capture that gave no image, as Commit does. The same
+// capture again is no change.
+func (c *Catalog) RecordCapture(ctx context.Context, in Attempt) error {
+	in = tidy(in)
+	settleCarrier(&in.Carrier)
+	settleCapture(&in.Capture)
+	op := fmt.Sprintf("record capture %s of %s", in.Capture.ID, in.Carrier.ID)
+	err := errors.Join(checkCarrier(in.Carrier), checkCapture(in.Capture), checkChecks(in.Checks))
+	if err == nil && in.Capture.Outcome == Imaged {
+		err = invalid("a capture that gave an image comes with its record")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return c.write(ctx, op, func(tx *sql.Tx) error {
+		id := in.Carrier.ID
+		if _, ok, err := captures.one(ctx, tx, "WHERE id = ?", in.Capture.ID); err != nil {
+			return err
+		} else if ok {
+			return sameCapture(ctx, tx, id, in.Capture)
+		}
+		if err := putCarrier(ctx, tx, in.Carrier, in.Disc, in.Identity, in.Capture); err != nil {
+			return err
+		}
+		if err := addNeeds(ctx, tx, id, in.Needs, in.Capture); err != nil {
+			return err
+		}
+		if err := putCapture(ctx, tx, id, in.Capture, &in.Disc, &in.Identity); err != nil {
+			return err
+		}
+		if err := putChecks(ctx, tx, in.Capture.ID, in.Checks); err != nil {
+			return err
+		}
+		return addEvents(ctx, tx, id, in.Events)
+	})
+}
+
+// putImage fills the tables that belong to one image.
+func putImage(ctx context.Context, tx *sql.Tx, id string, rec Record, files []Object) error {
+	i, n := rec.Image, rec.Image.Sectors
+	err := images.insert(ctx, tx, id, i.Version, i.State, i.Size, i.SectorSize, n.Total, n.Read, n.Suspect, n.Contested,
+		n.Unreadable, n.Protected, n.Unrecorded, n.Skipped, n.Untried, i.Fill, formatTime(i.SealedAt))
+	if err != nil {
+		return err
+	}
+	for place, cap := range rec.Captures {
+		_, taken, err := imageCaptures.one(ctx, tx, "WHERE capture = ?", cap.ID)
+		if err != nil {
+			return err
+		}
+		if taken {
+			return fmt.Errorf("capture %s belongs to another image: %w", cap.ID, ErrConflict)
+		}
+		if err := imageCaptures.insert(ctx, tx, id, i.Version, place, cap.ID); err != nil {
+			return err
+		}
+	}
+	seen := map[string]bool{}
+	for _, o := range append(rec.Objects[:len(rec.Objects):len(rec.Objects)], files...) {
+		if seen[o.Path] {
+			return invalid("object %q is given twice", o.Path)
+		}
+		seen[o.Path] = true
+		err := objects.insert(ctx, tx, id, i.Version, o.Path, o.Role, o.Size, orNull(o.SHA512), orNull(o.SHA256), orNull(o.SHA1),
+			orNull(o.MD5), orNull(o.CRC64NVME))
+		if err != nil {
+			return err
+		}
+	}
+	body, err := encodeJSON(rec.Identity, "")
+	if err != nil {
+		return err
+	}
+	return identities.insert(ctx, tx, id, i.Version, rec.Identity.Medium, rec.Identity.Sectors, string(body))
+}
+
+func putChecks(ctx context.Context, tx *sql.Tx, captureID string, cs []disc.Check) error {
+	for place, k := range cs {
+		if err := checks.insert(ctx, tx, captureID, place, k.Code, k.Name, k.Outcome, k.Message); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putCarrier adds a carrier, or fills what is not yet known of one. What the
+// catalog knows is never replaced by what a reading brings: a contradiction
+// goes to a person.
+func putCarrier(ctx context.Context, tx *sql.Tx, in CarrierInfo, d disc.Disc, ident disc.Identity, cap Capture) error {
+	at := formatTime(cap.Ended)
+	if in.Item != "" {
+		if err := putItem(ctx, tx, in.Item, in.Title, at); err != nil {
+			return err
+		}
+	}
+	label := clamp(ident.Label, maxName)
+	r, ok, err := carriers.one(ctx, tx, "WHERE id = ?", in.ID)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		var title any
+		if in.Item == "" {
+			title = orNull(in.Title)
+		}
+		return carriers.insert(ctx, tx, in.ID, orNull(in.Item), title, orNull(in.Part), orNull(in.Parts), orNull(in.Side),
+			orNull(in.Condition), in.Access, d.Kind, d.Medium, d.TOC.Sessions, label, None, at)
+	}
+	if have := r.str("item"); have != "" && in.Item != "" && have != in.Item {
+		reason := fmt.Sprintf("a later reading was started for item %s, and the catalog says item %s", in.Item, have)
+		if err := addNeed(ctx, tx, in.ID, Need{NeedsReview, reason}, at); err != nil {
+			return err
+		}
+	}
+	for col, v := range map[string]string{"item": in.Item, "side": in.Side, "condition": in.Condition} {
+		if r.str(col) == "" && v != "" {
+			r.set(col, v)
+		}
+	}
+	if r.num("part") == 0 && in.Part != 0 {
+		r.set("part", in.Part)
+		r.set("parts", in.Parts)
+	}
+	if r.str("label") == "" {
+		r.set("label", label)
+	}
+	if oneOf(disc.Kind(r.str("kind")), "", disc.KindUnknown, disc.KindNoTOC) {
+		r.set("kind", d.Kind)
+		r.set("medium", d.Medium)
+		r.set("sessions", d.TOC.Sessions)
+	}
+	return r.update(ctx, tx)
+}
+
+// putItem adds an item, or gives its title to one that has none.
+func putItem(ctx context.Context, tx *sql.Tx, item, title, at string) error {
+	r, ok, err := items.one(ctx, tx, "WHERE id = ?", item)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return items.insert(ctx, tx, item, orNull(title), at)
+	}
+	if r.str("title") == "" && title != "" {
+		r.set("title", title)
+		return r.update(ctx, tx)
+	}
+	return nil
+}
+
+const noItem = "nobody has said yet which item this disc belongs to"
+
+func addNeeds(ctx context.Context, tx *sql.Tx, id string, given []Need, cap Capture) error {
+	r, err := mustCarrier(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	for _, n := range given {
+		// Whether there is an item is known better here than by the caller.
+		if n.Kind == NeedsIdentity && (r.str("item") == "" || strings.TrimSpace(n.Reason) == "") {
+			continue
+		}
+		if err := addNeed(ctx, tx, id, n, formatTime(cap.Ended)); err != nil {
+			return err
+		}
+	}
+	if r.str("item") == "" {
+		return addNeed(ctx, tx, id, Need{NeedsIdentity, noItem}, formatTime(cap.Ended))
+	}
+	return nil
+}
+
+func addNeed(ctx context.Context, tx *sql.Tx, id string, n Need, at string) error {
+	n.Reason = clamp(strings.TrimSpace(n.Reason), maxText)
+	if !oneOf(n.Kind, NeedsIdentity, NeedsReview) || n.Reason == "" {
+		return invalid("need %q because of %q", n.Kind, n.Reason)
+	}
+	r, ok, err := needs.one(ctx, tx, "WHERE carrier = ? AND kind = ? AND reason = ?", id, string(n.Kind), n.Reason)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return needs.insert(ctx, tx, id, n.Kind, n.Reason, at, nil)
+	}
+	r.set("settled", nil)
+	return r.update(ctx, tx)
+}
+
+func mustCarrier(ctx context.Context, q querier, id string) (row, error) {
+	r, ok, err := carriers.one(ctx, q, "WHERE id = ?", id)
+	if err == nil && !ok {
+		err = fmt.Errorf("disc %s: %w", clamp(id, 64), ErrNotFound)
+	}
+	return r, err
 }

@@ -1,0 +1,183 @@
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Annotation is what a person adds to a carrier. Nil fields stay as they are;
+// an empty string takes a value away.
+type Annotation struct {
+	Item, Title, Side, Condition *string
+	Part, Parts                  *int // both or neither; 0 and 0 take them away
+	Access                       *Access
+	// Disposition may be None, Accepted, Rejected or Withdrawn; it settles
+	// every open NeedsReview.
+	Disposition *Disposition
+	Note        string // kept in the event
+}
+
+// Annotate records what a person says of a carrier, with an event that tells
+// what changed and who said so. An item settles NeedsIdentity. Without by, the
+// event's agent is an unattended operator.
+func (c *Catalog) Annotate(ctx context.Context, carrierID string, a Annotation, by ...Agent) error {
+	a = tidy(a)
+	if len(by) == 0 {
+		by = []Agent{{RoleOperator, Unattended}}
+	}
+	return c.write(ctx, "annotate "+carrierID, func(tx *sql.Tx) error {
+		r, err := mustCarrier(ctx, tx, carrierID)
+		if err != nil {
+			return err
+		}
+		n := &annotating{ctx: ctx, tx: tx, r: r, at: formatTime(time.Now())}
+		if err := n.apply(a); err != nil {
+			return err
+		}
+		detail := strings.Join(n.changes, "; ")
+		if note := strings.TrimSpace(a.Note); note != "" {
+			detail = strings.TrimPrefix(detail+"; note: "+note, "; ")
+		}
+		if detail == "" {
+			return invalid("nothing was said of it")
+		}
+		// The time of a person's word is part of the event's id, so that the
+		// same word on another day is another event.
+		return addEvent(ctx, tx, carrierID, Event{ID: NewID(), Type: EventModify, Time: time.Now(), Outcome: EventSuccess,
+			Detail: detail, Agents: by, Objects: []string{carrierID}})
+	})
+}
+
+// annotating is one annotation in its transaction.
+type annotating struct {
+	ctx     context.Context
+	tx      *sql.Tx
+	r       row
+	at      string
+	changes []string
+}
+
+func (n *annotating) change(what, from, to string) {
+	said := func(s string) string {
+		if s == "" {
+			return "not known"
+		}
+		return fmt.Sprintf("%q", s)
+	}
+	n.changes = append(n.changes, fmt.Sprintf("%s: %s, before: %s", what, said(to), said(from)))
+}
+
+func (n *annotating) apply(a Annotation) error {
+	for _, f := range []struct {
+		col string
+		to  *string
+	}{{"side", a.Side}, {"condition", a.Condition}} {
+		if f.to == nil {
+			continue
+		}
+		to := clamp(strings.TrimSpace(*f.to), maxName)
+		n.change(f.col, n.r.str(f.col), to)
+		n.r.set(f.col, orNull(to))
+	}
+	if err := n.part(a.Part, a.Parts); err != nil {
+		return err
+	}
+	if a.Access != nil {
+		if !a.Access.valid() {
+			return invalid("access %q", *a.Access)
+		}
+		n.change("access", n.r.str("access"), string(*a.Access))
+		n.r.set("access", *a.Access)
+	}
+	if err := n.identity(a.Item, a.Title); err != nil {
+		return err
+	}
+	if d := a.Disposition; d != nil {
+		if !oneOf(*d, None, Accepted, Rejected, Withdrawn) {
+			return invalid("disposition %q", *d)
+		}
+		n.change("disposition", n.r.str("decision"), string(*d))
+		n.r.set("decision", *d)
+		if err := settleNeeds(n.ctx, n.tx, n.r.str("id"), NeedsReview, n.at); err != nil {
+			return err
+		}
+	}
+	return n.r.update(n.ctx, n.tx)
+}
+
+func (n *annotating) part(part, parts *int) error {
+	if part == nil && parts == nil {
+		return nil
+	}
+	to := CarrierInfo{ID: n.r.str("id"), Part: orZero(part), Parts: orZero(parts), Access: AccessUnreviewed}
+	if err := checkCarrier(to); err != nil {
+		return err
+	}
+	n.change("part", partText(n.r.num("part"), n.r.num("parts")), partText(int64(to.Part), int64(to.Parts)))
+	n.r.set("part", orNull(to.Part))
+	n.r.set("parts", orNull(to.Parts))
+	return nil
+}
+
+func (n *annotating) identity(item, title *string) error {
+	id := n.r.str("id")
+	if item != nil {
+		to := clamp(strings.TrimSpace(*item), maxName)
+		n.change("item", n.r.str("item"), to)
+		n.r.set("item", orNull(to))
+		if to == "" {
+			return addNeed(n.ctx, n.tx, id, Need{NeedsIdentity, noItem}, n.at)
+		}
+		if err := putItem(n.ctx, n.tx, to, n.r.str("title"), n.at); err != nil {
+			return err
+		}
+		n.r.set("title", nil)
+		if err := settleNeeds(n.ctx, n.tx, id, NeedsIdentity, n.at); err != nil {
+			return err
+		}
+	}
+	if title == nil {
+		return nil
+	}
+	to := clamp(strings.TrimSpace(*title), maxName)
+	if n.r.str("item") == "" {
+		n.change("title", n.r.str("title"), to)
+		n.r.set("title", orNull(to))
+		return nil
+	}
+	it, ok, err := items.one(n.ctx, n.tx, "WHERE id = ?", n.r.str("item"))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("item %s: %w", n.r.str("item"), ErrNotFound)
+	}
+	n.change("title of item "+n.r.str("item"), it.str("title"), to)
+	it.set("title", orNull(to))
+	return it.update(n.ctx, n.tx)
+}
+
+func settleNeeds(ctx context.Context, tx *sql.Tx, id string, kind Disposition, at string) error {
+	rs, err := needs.rows(ctx, tx, "WHERE carrier = ? AND kind = ? AND settled IS NULL", id, string(kind))
+	if err != nil {
+		return err
+	}
+	for _, r := range rs {
+		r.set("settled", at)
+		if err := r.update(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// partText is "2/3", or empty.
+func partText(part, parts int64) string {
+	if part == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d/%d", part, parts)
+}

@@ -1,0 +1,228 @@
+package catalog
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// sealedEvent is what an event's digest is taken of, as compact JSON in this
+// order of fields.
+type sealedEvent struct {
+	Carrier string `json:"carrier"`
+	Seq     int64  `json:"seq"` // from 1, without gaps
+	Event
+}
+
+func (e sealedEvent) digest() ([]byte, error) {
+	b, err := encodeJSON(e, "")
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(b)
+	return sum[:], nil
+}
+
+// identified gives the event an id of its content if it has none.
+func identified(carrierID string, e Event) (Event, error) {
+	e = tidy(e)
+	for i := range e.Agents {
+		e.Agents[i].Name = clamp(e.Agents[i].Name, maxName)
+	}
+	if err := checkEvents([]Event{e}); err != nil {
+		return e, err
+	}
+	if e.ID == "" {
+		b, err := encodeJSON(sealedEvent{Carrier: carrierID, Event: e}, "")
+		if err != nil {
+			return e, err
+		}
+		e.ID = contentID(b)
+	}
+	return e, nil
+}
+
+func addEvents(ctx context.Context, tx *sql.Tx, carrierID string, events []Event) error {
+	for _, e := range events {
+		if err := addEvent(ctx, tx, carrierID, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func addEvent(ctx context.Context, tx *sql.Tx, carrierID string, e Event) error {
+	e, err := identified(carrierID, e)
+	if err != nil {
+		return err
+	}
+	old, err := readEvents(ctx, tx, "WHERE id = ?", e.ID)
+	if err != nil {
+		return err
+	}
+	if len(old) > 0 {
+		a, err1 := encodeJSON(sealedEvent{carrierID, 0, e}, "")
+		b, err2 := encodeJSON(sealedEvent{old[0].Carrier, 0, old[0].Event}, "")
+		if err := errors.Join(err1, err2); err != nil {
+			return err
+		}
+		if !slices.Equal(a, b) {
+			return fmt.Errorf("event %s: %w", e.ID, ErrConflict)
+		}
+		return nil
+	}
+	s := sealedEvent{carrierID, 0, e}
+	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) + 1 FROM events WHERE carrier = ?", carrierID).Scan(&s.Seq); err != nil {
+		return err
+	}
+	digest, err := s.digest()
+	if err != nil {
+		return err
+	}
+	var n int64
+	err = tx.QueryRowContext(ctx, "INSERT INTO events (id, carrier, seq, type, time, outcome, detail, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING n",
+		e.ID, carrierID, s.Seq, string(e.Type), formatTime(e.Time), string(e.Outcome), e.Detail, digest).Scan(&n)
+	if err != nil {
+		return err
+	}
+	for i, a := range e.Agents {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO agents (role, name) VALUES (?, ?) ON CONFLICT DO NOTHING", a.Role, a.Name); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO event_agents (event, place, agent) SELECT ?, ?, n FROM agents WHERE role = ? AND name = ?", n, i, a.Role, a.Name)
+		if err != nil {
+			return err
+		}
+	}
+	for i, o := range e.Objects {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO event_objects (event, place, object) VALUES (?, ?, ?)", n, i, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readEvents gives the events that where lets through, in the order they were
+// recorded; damaged ones are left out and told in the error.
+func readEvents(ctx context.Context, q querier, where string, args ...any) ([]sealedEvent, error) {
+	var out []sealedEvent
+	var digests [][]byte
+	place := map[int64]int{}
+	err := each(ctx, q, "SELECT n, id, carrier, seq, type, time, outcome, detail, digest FROM events "+where+" ORDER BY n", args, func(rs *sql.Rows) error {
+		var n int64
+		var e sealedEvent
+		var at string
+		var digest []byte
+		if err := rs.Scan(&n, &e.ID, &e.Carrier, &e.Seq, &e.Type, &at, &e.Outcome, &e.Detail, &digest); err != nil {
+			return err
+		}
+		e.Time, e.Agents, e.Objects = parseTime(at), []Agent{}, []string{}
+		place[n] = len(out)
+		out, digests = append(out, e), append(digests, digest)
+		return nil
+	})
+	if err != nil || len(out) == 0 {
+		return out, err
+	}
+	in := "WHERE event IN (SELECT n FROM events " + where + ") ORDER BY event, place"
+	err = each(ctx, q, "SELECT event, role, name FROM event_agents JOIN agents ON agents.n = agent "+in, args, func(rs *sql.Rows) error {
+		var n int64
+		var a Agent
+		if err := rs.Scan(&n, &a.Role, &a.Name); err != nil {
+			return err
+		}
+		if i, ok := place[n]; ok {
+			out[i].Agents = append(out[i].Agents, a)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, q, "SELECT event, object FROM event_objects "+in, args, func(rs *sql.Rows) error {
+		var n int64
+		var o string
+		if err := rs.Scan(&n, &o); err != nil {
+			return err
+		}
+		if i, ok := place[n]; ok {
+			out[i].Objects = append(out[i].Objects, o)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	whole := out[:0:0]
+	var bad []error
+	for i, e := range out {
+		d, err := e.digest()
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Equal(d, digests[i]) {
+			bad = append(bad, &damage{"events", fmt.Sprintf("%s (event %d of %s)", e.ID, e.Seq, e.Carrier)})
+			continue
+		}
+		whole = append(whole, e)
+	}
+	return whole, errors.Join(bad...)
+}
+
+func each(ctx context.Context, q querier, query string, args []any, f func(*sql.Rows) error) error {
+	rs, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rs.Close()
+	for rs.Next() {
+		if err := f(rs); err != nil {
+			return err
+		}
+	}
+	return rs.Err()
+}
+
+// AddEvent adds one event to a carrier. The same event again is no change.
+func (c *Catalog) AddEvent(ctx context.Context, carrierID string, e Event) error {
+	return c.write(ctx, "record an event of "+carrierID, func(tx *sql.Tx) error {
+		if _, err := mustCarrier(ctx, tx, carrierID); err != nil {
+			return err
+		}
+		return addEvent(ctx, tx, carrierID, e)
+	})
+}
+
+// Events gives a carrier's events in the order they were recorded.
+func (c *Catalog) Events(ctx context.Context, carrierID string) ([]Event, error) {
+	op := "read events of " + carrierID
+	if _, err := mustCarrier(ctx, c.r, carrierID); err != nil && !errors.Is(err, ErrDamaged) {
+		return nil, explain(op, err)
+	}
+	sealed, err := readEvents(ctx, c.r, "WHERE carrier = ?", carrierID)
+	return plainEvents(sealed), explain(op, errors.Join(err, unbroken(carrierID, sealed, err)))
+}
+
+// unbroken tells of events that are not there: seq counts without gaps.
+func unbroken(carrierID string, events []sealedEvent, err error) error {
+	if err != nil {
+		return nil // those are named already
+	}
+	for i, e := range events {
+		if e.Seq != int64(i+1) {
+			return &damage{"events", fmt.Sprintf("%d of %s (it is gone, or stands in another place)", i+1, carrierID)}
+		}
+	}
+	return nil
+}
+
+func plainEvents(sealed []sealedEvent) []Event {
+	out := make([]Event, len(sealed))
+	for i, s := range sealed {
+		out[i] = s.Event
+	}
+	return out
+}

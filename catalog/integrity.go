@@ -1,0 +1,171 @@
+package catalog
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Problem is one fault of the catalog itself.
+type Problem struct {
+	Table   string `json:"table"` // empty when SQLite tells of its pages
+	Key     string `json:"key"`   // of the row; empty when the fault is not in one row
+	Message string `json:"message"`
+}
+
+// IntegrityCheck has SQLite check its pages, holds every row against its
+// digest, every event against its place, and every image's rows against its
+// record. The error says that it could not look.
+func (c *Catalog) IntegrityCheck(ctx context.Context) ([]Problem, error) {
+	const op = "check the catalog"
+	tx, err := c.r.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, explain(op, err)
+	}
+	defer tx.Rollback()
+	var out []Problem
+	for _, pragma := range []string{"quick_check", "foreign_key_check"} {
+		ps, err := sqliteCheck(ctx, tx, pragma)
+		if err != nil {
+			return out, explain(op, err)
+		}
+		out = append(out, ps...)
+	}
+	for _, t := range hashedTables {
+		// One row at a time, since records are large.
+		err := eachRow(ctx, tx, t, func(r row, digest any) error {
+			if d, ok := digest.([]byte); !ok || !slices.Equal(d, r.digest()) {
+				out = append(out, Problem{t.name, r.key(), (&damage{t.name, r.key()}).Error()})
+				return nil
+			}
+			if t == records {
+				out = append(out, recordProblems(ctx, tx, r)...)
+			}
+			return nil
+		})
+		if err != nil {
+			return out, explain(op, err)
+		}
+	}
+	ps, err := eventProblems(ctx, tx)
+	return append(out, ps...), explain(op, err)
+}
+
+func sqliteCheck(ctx context.Context, q querier, pragma string) ([]Problem, error) {
+	var out []Problem
+	err := each(ctx, q, "PRAGMA "+pragma, nil, func(rs *sql.Rows) error {
+		cols, err := rs.Columns()
+		if err != nil {
+			return err
+		}
+		vals, into := make([]any, len(cols)), make([]any, len(cols))
+		for i := range vals {
+			into[i] = &vals[i]
+		}
+		if err := rs.Scan(into...); err != nil {
+			return err
+		}
+		if text := strings.TrimSpace(fmt.Sprintln(vals...)); text != "ok" {
+			out = append(out, Problem{Message: fmt.Sprintf("%v: SQLite's %s says: %s; keep the file as it is and work from a backup", ErrDamaged, pragma, text)})
+		}
+		return nil
+	})
+	return out, err
+}
+
+func eachRow(ctx context.Context, q querier, t *table, f func(r row, digest any) error) error {
+	return each(ctx, q, fmt.Sprintf("SELECT %s, digest FROM %s", strings.Join(t.cols, ", "), t.name), nil, func(rs *sql.Rows) error {
+		r := row{t, make([]any, len(t.cols))}
+		var digest any
+		into := make([]any, 0, len(t.cols)+1)
+		for i := range r.v {
+			into = append(into, &r.v[i])
+		}
+		if err := rs.Scan(append(into, &digest)...); err != nil {
+			return err
+		}
+		return f(r, digest)
+	})
+}
+
+// recordProblems holds the tables against the record they were filled from:
+// rows that are gone have no digest that could tell.
+func recordProblems(ctx context.Context, q querier, r row) []Problem {
+	problem := func(format string, args ...any) []Problem {
+		return []Problem{{records.name, r.key(), fmt.Sprintf("%v: image %s: ", ErrDamaged, r.key()) + fmt.Sprintf(format, args...)}}
+	}
+	if sum := sha256.Sum256(r.blob("body")); hex.EncodeToString(sum[:]) != r.str("sha256") {
+		return problem("its record does not match the checksum beside it")
+	}
+	rec, err := ParseRecord(r.blob("body"))
+	if err != nil {
+		return problem("%v", err)
+	}
+	id, version := r.str("carrier"), r.num("version")
+	i, ok, err := images.one(ctx, q, "WHERE carrier = ? AND version = ?", id, version)
+	if errors.Is(err, ErrDamaged) {
+		return nil // named by its own row
+	}
+	if err != nil || !ok || rec.Carrier.ID != id || int64(rec.Image.Version) != version ||
+		ImageState(i.str("state")) != rec.Image.State || i.num("size") != rec.Image.Size || countsOf(i) != rec.Image.Sectors {
+		return problem("the table of images does not say what its record says")
+	}
+	objs, err := objects.rows(ctx, q, "WHERE carrier = ? AND version = ?", id, version)
+	if errors.Is(err, ErrDamaged) {
+		return nil
+	}
+	if err != nil {
+		return problem("%v", err)
+	}
+	for _, o := range rec.Objects {
+		if !slices.ContainsFunc(objs, func(r row) bool { return objectOf(r) == o }) {
+			return problem("the table of objects does not have %q as its record has it", o.Path)
+		}
+	}
+	for _, c := range rec.Captures {
+		if _, ok, err := captures.one(ctx, q, "WHERE id = ?", c.ID); err == nil && !ok {
+			return problem("capture %s is gone", c.ID)
+		}
+	}
+	for _, e := range rec.Events {
+		e, err := identified(id, e)
+		if err != nil {
+			return problem("%v", err)
+		}
+		var n int
+		if err := q.QueryRowContext(ctx, "SELECT count(*) FROM events WHERE id = ? AND carrier = ?", e.ID, id).Scan(&n); err != nil || n == 0 {
+			return problem("event %s (%s, %s) is gone", e.ID, e.Type, formatTime(e.Time))
+		}
+	}
+	return nil
+}
+
+func eventProblems(ctx context.Context, q querier) ([]Problem, error) {
+	var ids []string
+	err := each(ctx, q, "SELECT DISTINCT carrier FROM events ORDER BY carrier", nil, func(rs *sql.Rows) error {
+		var id string
+		err := rs.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []Problem
+	for _, id := range ids {
+		es, err := readEvents(ctx, q, "WHERE carrier = ?", id)
+		if err = errors.Join(err, unbroken(id, es, err)); err == nil {
+			continue
+		}
+		if !errors.Is(err, ErrDamaged) {
+			return out, err
+		}
+		out = append(out, Problem{"events", id, err.Error()})
+	}
+	return out, nil
+}

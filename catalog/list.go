@@ -1,0 +1,130 @@
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"ripstation/disc"
+)
+
+// listPage is how many carriers List takes up at once.
+const listPage = 200
+
+// List gives carriers, the one read last first. Damaged rows are left out and
+// told in an error that wraps ErrDamaged; the others are there.
+func (c *Catalog) List(ctx context.Context, f Filter) ([]Summary, error) {
+	const op = "list the catalog"
+	tx, err := c.r.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, explain(op, err)
+	}
+	defer tx.Rollback()
+	ids, err := listed(ctx, tx, f)
+	if err != nil {
+		return nil, explain(op, err)
+	}
+	out := []Summary{}
+	var bad error
+	for len(ids) > 0 {
+		n := min(len(ids), listPage)
+		page, err := summaries(ctx, tx, ids[:n])
+		bad = errors.Join(bad, err)
+		if err != nil && !errors.Is(err, ErrDamaged) {
+			break
+		}
+		out, ids = append(out, page...), ids[n:]
+	}
+	return out, explain(op, bad)
+}
+
+// listed gives the ids that the filter lets through, in order.
+func listed(ctx context.Context, q querier, f Filter) ([]string, error) {
+	const latest = "(SELECT max(version) FROM images WHERE carrier = c.id)"
+	where, args := []string{"1"}, []any{}
+	only := func(cond string, vals ...any) {
+		where, args = append(where, cond), append(args, vals...)
+	}
+	if f.Image != "" {
+		only("EXISTS (SELECT 1 FROM images i WHERE i.carrier = c.id AND i.version = "+latest+" AND i.state = ?)", string(f.Image))
+	}
+	if f.Copy != "" {
+		only("EXISTS (SELECT 1 FROM copies k WHERE k.carrier = c.id AND k.version = "+latest+" AND k.state = ?)", string(f.Copy))
+	}
+	if f.NeedsYou {
+		only("c.decision NOT IN (?, ?) AND EXISTS (SELECT 1 FROM needs n WHERE n.carrier = c.id AND n.settled IS NULL)", string(Rejected), string(Withdrawn))
+	}
+	if f.Item != "" {
+		only("c.item = ?", f.Item)
+	}
+	limit := f.Limit
+	if limit <= 0 {
+		limit = -1
+	}
+	var ids []string
+	err := each(ctx, q, "SELECT c.id FROM carriers c WHERE "+strings.Join(where, " AND ")+
+		" ORDER BY (SELECT max(n) FROM captures WHERE carrier = c.id) DESC, c.id LIMIT ?", append(args, limit), func(rs *sql.Rows) error {
+		var id string
+		err := rs.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
+}
+
+// summaries gives the carriers of ids in the order of ids.
+func summaries(ctx context.Context, q querier, ids []string) ([]Summary, error) {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	const in = " IN (SELECT value FROM json_each(?)) "
+	var bad error
+	all := func(t *table, tail string) map[string][]row {
+		rs, err := t.rows(ctx, q, tail, string(list))
+		bad = errors.Join(bad, err)
+		by := map[string][]row{}
+		for _, r := range rs {
+			id := ""
+			if t == carriers || t == items {
+				id = r.str("id")
+			} else {
+				id = r.str("carrier")
+			}
+			by[id] = append(by[id], r)
+		}
+		return by
+	}
+	cs := all(carriers, "WHERE id"+in)
+	its := all(items, "WHERE id IN (SELECT item FROM carriers WHERE id"+in+")")
+	ns := all(needs, "WHERE settled IS NULL AND carrier"+in+"ORDER BY kind, since, reason")
+	imgs := all(images, "WHERE carrier"+in+"AND version = (SELECT max(version) FROM images i WHERE i.carrier = images.carrier)")
+	cps := all(copies, "WHERE carrier"+in+"AND version = (SELECT max(version) FROM images i WHERE i.carrier = copies.carrier) ORDER BY store")
+	caps := all(captures, "WHERE carrier"+in+"AND n = (SELECT max(n) FROM captures c WHERE c.carrier = captures.carrier)")
+	var out []Summary
+	for _, id := range ids {
+		if len(cs[id]) == 0 {
+			continue // told in bad
+		}
+		r := cs[id][0]
+		s := Summary{ID: id, Item: orNull(r.str("item")), Title: orNull(r.str("title")), Part: orNull(partText(r.num("part"), r.num("parts"))),
+			Side: orNull(r.str("side")), Kind: disc.Kind(r.str("kind")), Medium: disc.Medium(r.str("medium")), Label: r.str("label"), Copies: []Copy{}}
+		if it := its[r.str("item")]; len(it) > 0 {
+			s.Title = orNull(it[0].str("title"))
+		}
+		s.Disposition, s.Needs = dispositionOf(r, ns[id])
+		for _, i := range imgs[id] {
+			s.Image = &SummaryImage{ImageState(i.str("state")), int(i.num("version")), i.num("size"), countsOf(i)}
+		}
+		for _, k := range cps[id] {
+			s.Copies = append(s.Copies, copyOf(k))
+		}
+		for _, k := range caps[id] {
+			s.Outcome, s.At = CaptureOutcome(k.str("outcome")), parseTime(k.str("ended"))
+		}
+		out = append(out, s)
+	}
+	return out, bad
+}
