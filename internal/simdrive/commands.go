@@ -5,12 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// Operation codes that are named elsewhere in the package.
-const (
-	opRead10       = 0x28
-	opRead12       = 0xA8
-	opReadCapacity = 0x25
-)
+// opRead12 has a longer count than READ(10), in another place.
+const opRead12 = 0xA8
 
 // commands are the operation codes the drive carries out (SPC-4, MMC-6,
 // INF-8090). Every other one is refused with 05/20/00.

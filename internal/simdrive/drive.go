@@ -42,12 +42,6 @@ type Options struct {
 	// every command that needs the medium, fast and with 04/44/00, until the
 	// tray opens; 0 never.
 	WedgeAfter int
-	// QEMUAttach makes an empty drive answer READ CAPACITY (last block 0, 2048
-	// bytes) to each nexus until that nexus' first GET EVENT STATUS
-	// NOTIFICATION: QEMU refuses a unit whose READ CAPACITY fails while it
-	// connects, and a guest kernel begins with that command.
-	QEMUAttach bool
-
 	// Log is called for every command and every movement, one at a time, in
 	// order, before the initiator has its answer. It must not call the drive.
 	Log func(Event)
@@ -114,8 +108,6 @@ type Nexus struct {
 	attentions []Sense
 	media      []mediaEvent
 	prevent    bool
-	asked      bool // has sent GET EVENT STATUS NOTIFICATION
-	closed     bool
 }
 
 // Nexus attaches an initiator. It finds the power-on unit attention (06/29/00)
@@ -142,7 +134,6 @@ func (d *Drive) attach() *Nexus {
 func (n *Nexus) Close() {
 	n.d.mu.Lock()
 	defer n.d.mu.Unlock()
-	n.closed = true
 	n.prevent = false
 	for i, o := range n.d.nexuses {
 		if o == n {

@@ -141,9 +141,6 @@ func (d *Drive) dispatch(ctx context.Context, t *task) ([]byte, *check, error) {
 	}
 	if cmd.medium {
 		if c := d.notReady(); c != nil {
-			if t.cdb[0] == opReadCapacity && c.ASC == 0x3A && d.opts.QEMUAttach && !t.n.asked {
-				return []byte{0, 0, 0, 0, 0, 0, 8, 0}, nil, nil
-			}
 			return nil, c, nil
 		}
 		if d.wedged {

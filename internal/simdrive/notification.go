@@ -30,7 +30,6 @@ func runGetEventStatus(_ context.Context, d *Drive, t *task) ([]byte, *check, er
 	if t.cdb[1]&1 == 0 { // asynchronous operation is not offered
 		return nil, refuse(SenseInvalidField), nil
 	}
-	t.n.asked = true
 	asked, alloc := t.cdb[4]&supportedClasses, alloc16(t.cdb[7:])
 	if asked == 0 {
 		return cut([]byte{0, 2, 0x80, supportedClasses}, alloc), nil, nil // NEA
