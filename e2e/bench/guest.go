@@ -135,9 +135,9 @@ func (g *Guest) BootID() string {
 	return g.bootID
 }
 
-// AttachDrive plugs a drive in: the iSCSI target at portal (host:port) under
-// its name. Name is the caller's, and unique in the guest.
-func (g *Guest) AttachDrive(ctx context.Context, name, portal, target string) error {
+// AttachDrive plugs a drive in: the iSCSI target at portal (host:port), with
+// the SCSI id given. Name and id are the caller's, and unique in the guest.
+func (g *Guest) AttachDrive(ctx context.Context, name, portal, target string, id int) error {
 	if err := g.qmp.call(ctx, "blockdev-add", map[string]any{
 		"driver": "iscsi", "node-name": "node-" + name, "transport": "tcp", "portal": portal, "target": target, "lun": 0,
 		"header-digest": "none", "initiator-name": "iqn.2026-11.example:guest",
@@ -145,7 +145,7 @@ func (g *Guest) AttachDrive(ctx context.Context, name, portal, target string) er
 		return err
 	}
 	if err := g.qmp.call(ctx, "device_add", map[string]any{
-		"driver": "scsi-generic", "id": name, "bus": "scsi0.0", "drive": "node-" + name,
+		"driver": "scsi-generic", "id": name, "bus": "scsi0.0", "channel": 0, "scsi-id": id, "lun": 0, "drive": "node-" + name,
 	}); err != nil {
 		return errors.Join(err, g.qmp.call(ctx, "blockdev-del", map[string]any{"node-name": "node-" + name}))
 	}

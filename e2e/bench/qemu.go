@@ -102,8 +102,8 @@ func (g *Guest) NewDisk(ctx context.Context) error {
 }
 
 // PowerOn starts QEMU, plugs in what attach plugs in, lets the machine run and
-// waits until it is up.
-func (g *Guest) PowerOn(ctx context.Context, attach func() error) (err error) {
+// waits until it is up. onReset is called whenever the machine is reset.
+func (g *Guest) PowerOn(ctx context.Context, attach func() error, onReset func()) (err error) {
 	qmpPath, ctlPath := filepath.Join(g.opt.Dir, "qmp"), filepath.Join(g.opt.Dir, "ctl")
 	for _, p := range []string{qmpPath, ctlPath} {
 		if err := os.Remove(p); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -153,13 +153,11 @@ func (g *Guest) PowerOn(ctx context.Context, attach func() error) (err error) {
 	if err != nil {
 		return err
 	}
-	if g.qmp, err = newQMP(ctx, mon); err != nil {
+	if g.qmp, err = newQMP(ctx, mon, onReset); err != nil {
 		return err
 	}
-	if attach != nil {
-		if err := attach(); err != nil {
-			return fmt.Errorf("%w\n%s", err, g.qemuLog())
-		}
+	if err := attach(); err != nil {
+		return fmt.Errorf("%w\n%s", err, g.qemuLog())
 	}
 	if err := g.qmp.call(ctx, "cont", nil); err != nil {
 		return err

@@ -15,6 +15,7 @@ type qmp struct {
 	conn    net.Conn
 	calling sync.Mutex
 	answers chan qmpMessage
+	onReset func()
 
 	mu      sync.Mutex
 	seen    []qmpMessage // events, all of them
@@ -32,8 +33,8 @@ type qmpMessage struct {
 	Data  map[string]any `json:"data"`
 }
 
-func newQMP(ctx context.Context, conn net.Conn) (*qmp, error) {
-	q := &qmp{conn: conn, answers: make(chan qmpMessage, 1), changed: make(chan struct{})}
+func newQMP(ctx context.Context, conn net.Conn, onReset func()) (*qmp, error) {
+	q := &qmp{conn: conn, onReset: onReset, answers: make(chan qmpMessage, 1), changed: make(chan struct{})}
 	go q.read()
 	if err := q.call(ctx, "qmp_capabilities", nil); err != nil {
 		return nil, err
@@ -56,6 +57,9 @@ func (q *qmp) read() {
 			close(q.answers)
 			return
 		case m.Event != "":
+			if m.Event == "RESET" {
+				q.onReset()
+			}
 			q.mu.Lock()
 			q.seen = append(q.seen, m)
 			close(q.changed)

@@ -1,0 +1,73 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"ripstation/e2e/bench"
+)
+
+// The guest that most tests share: booting one costs ten seconds and more. A
+// test leaves it as it found it: no drive plugged in, nothing of its own
+// running.
+var shared struct {
+	sync.Mutex
+	bench *bench.Bench
+	err   error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared.bench != nil {
+		if err := shared.bench.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "take the bench down:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// limit is how long any one test may take.
+const limit = 5 * time.Minute
+
+// sharedBench gives the shared guest, booted if need be. If the test fails,
+// the host's log and the guest's console since now are shown.
+func sharedBench(t *testing.T) (context.Context, *bench.Bench) {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	t.Cleanup(cancel)
+	if shared.bench == nil && shared.err == nil {
+		start := time.Now()
+		shared.bench, shared.err = bench.Start(ctx, bench.GuestOptions{Repo: ".."})
+		if shared.err == nil {
+			t.Logf("the guest is up after %.1f s", time.Since(start).Seconds())
+		}
+	}
+	if errors.Is(shared.err, bench.ErrNoQEMU) && os.Getenv("CI") != "true" {
+		t.Skipf("NOT RUN, so nothing is proven here: %v", shared.err)
+	}
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	b := shared.bench
+	from, console := b.Log.Mark(), len(b.Guest.Console())
+	b.Log.Note("begin %s", t.Name())
+	t.Cleanup(func() {
+		if err := b.Failures(); err != nil {
+			t.Errorf("the bench itself: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("the host's log:\n%s", b.Log.Text(from))
+			t.Logf("the guest's console:\n%s", bytes.TrimSpace([]byte(b.Guest.Console()[console:])))
+		}
+	})
+	return ctx, b
+}
