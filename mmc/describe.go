@@ -53,7 +53,7 @@ func (s *survey) disc() disc.Disc {
 	}
 	out.Unrecorded = unrecorded(out.TOC, s.medium, s.raw, out.Sectors)
 	if s.medium == disc.MediumCD && out.Recordable {
-		out.RunOut = runOut(out.TOC, s.raw, s.tracks, out.Sectors, out.Unrecorded)
+		out.RunOut = runOut(out.TOC, s.raw, s.tracks, out.Sectors)
 	}
 	return out
 }

@@ -20,8 +20,8 @@ const (
 )
 
 // Drive is one optical drive behind a Transport. Its methods may be called
-// from several goroutines; their commands take turns. Every error is a
-// *disc.ReadError, or ctx's own.
+// from several goroutines; their commands take turns. Every error is or
+// wraps a *disc.ReadError, except ctx's own.
 type Drive struct {
 	// ReadyTimeout bounds the wait for a medium that is becoming ready;
 	// EjectTimeout the wait for the tray to report itself open. Both may be

@@ -123,7 +123,7 @@ func merged(in []disc.Extent) []disc.Extent {
 // runOut finds the sectors of a recordable CD's data tracks that may be
 // unreadable without damage, as disc.Disc.RunOut has them. Tracks that were
 // written in packets have none at their ends that are known.
-func runOut(toc disc.TOC, raw *rawTOC, infos []TrackInformation, sectors int64, gaps []disc.Extent) []disc.Extent {
+func runOut(toc disc.TOC, raw *rawTOC, infos []TrackInformation, sectors int64) []disc.Extent {
 	packet := map[int]bool{}
 	for _, t := range infos {
 		packet[t.Track] = t.Packet

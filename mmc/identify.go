@@ -41,14 +41,12 @@ type survey struct {
 func (d *Drive) Identify(ctx context.Context) (disc.Disc, error) {
 	s := &survey{d: d, headers: map[int]sectorHeader{}}
 	err := d.ready(ctx)
-	switch disc.ClassOf(err) {
-	case disc.ClassMedium, disc.ClassRefused, disc.ClassProtected:
+	if err != nil && !cannotRead(err) {
+		return disc.Disc{}, err
+	}
+	if err != nil {
 		s.unreadable = true
 		s.blobs = append(s.blobs, disc.Blob{Name: "TEST UNIT READY", Absent: err.Error()})
-	default:
-		if err != nil {
-			return disc.Disc{}, err
-		}
 	}
 	for _, step := range []func(context.Context) error{s.askDisc, s.askTOC, s.askSize, s.askStructures, s.askTracks, s.probe} {
 		if err := step(ctx); err != nil {
@@ -56,6 +54,23 @@ func (d *Drive) Identify(ctx context.Context) (disc.Disc, error) {
 		}
 	}
 	return s.disc(), nil
+}
+
+// cannotRead tells a medium that the drive cannot make out from one that is
+// not there, not ready, or not to be asked: NOT READY counts when the drive does
+// not say that it is becoming ready (02/06, no reference position found).
+func cannotRead(err error) bool {
+	var re *disc.ReadError
+	if !errors.As(err, &re) {
+		return false
+	}
+	switch re.Class {
+	case disc.ClassMedium, disc.ClassRefused, disc.ClassProtected:
+		return true
+	case disc.ClassNotReady:
+		return re.Key == keyNotReady && re.ASC != ascNotReady
+	}
+	return false
 }
 
 // ask sends one command and keeps the raw answer under name. nil bytes and a
@@ -244,80 +259,4 @@ func (s *survey) askTracks(ctx context.Context) error {
 		s.tracks = append(s.tracks, *t)
 	}
 	return nil
-}
-
-// probe budgets: how many sectors are looked at in one track and in all, and
-// after how many that cannot be read the looking ends.
-const (
-	probesPerTrack = 8
-	probesInAll    = 64
-	probesFailed   = 4
-)
-
-// probe looks at the headers of a few sectors of each data track of a CD: Mode
-// 2 Form 2 sectors hold more than an image of 2048-byte sectors can.
-func (s *survey) probe(ctx context.Context) error {
-	if s.medium != disc.MediumCD || s.unreadable {
-		return nil
-	}
-	toc := s.makeTOC()
-	left, failed := probesInAll, 0
-	for i, t := range toc.Tracks {
-		if !t.Data || t.Blank {
-			continue
-		}
-		end := int64(toc.LeadOut)
-		if i+1 < len(toc.Tracks) {
-			end = int64(toc.Tracks[i+1].Start)
-		}
-		for _, lba := range probePoints(t.Start, end) {
-			if left--; left < 0 || failed >= probesFailed {
-				return nil
-			}
-			h, err := s.d.header(ctx, lba)
-			var re *disc.ReadError
-			if errors.As(err, &re) && !fatal(err) {
-				failed++
-				s.blobs = append(s.blobs, disc.Blob{Name: fmt.Sprintf("READ CD %d", lba), Absent: err.Error()})
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			s.headers[t.Number] = h
-			if h.mode != 2 || h.form2 {
-				break
-			}
-		}
-	}
-	return nil
-}
-
-// probePoints are the sectors of a track that are looked at: its first, the
-// first behind a system area, and others spread evenly.
-func probePoints(start disc.LBA, end int64) []disc.LBA {
-	size := end - int64(start)
-	var out []disc.LBA
-	for i := range int64(probesPerTrack) {
-		at := int64(0)
-		switch {
-		case i == 1:
-			at = 16
-		case i > 1:
-			at = size * (i - 1) / (probesPerTrack - 1)
-		}
-		if lba := int64(start) + at; at < size && lba >= 0 && lba < maxSectors {
-			out = append(out, disc.LBA(lba))
-		}
-	}
-	return out
-}
-
-// header reads one whole CD sector for its headers.
-func (d *Drive) header(ctx context.Context, lba disc.LBA) (sectorHeader, error) {
-	a, err := d.do(ctx, cdbReadCD(lba), make([]byte, rawSectorSize), disc.Extent{Start: lba, Count: 1})
-	if err != nil {
-		return sectorHeader{}, err
-	}
-	return parseSectorHeader(a.data)
 }
