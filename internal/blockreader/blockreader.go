@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,7 +65,8 @@ func check(path string, st *unix.Stat_t) error {
 }
 
 // Open opens a file or device for reading. It refuses what is neither, what
-// is empty, and what does not end with a whole sector.
+// is empty, and what does not end with a whole sector. A caller may ask the
+// error for fs.ErrNotExist and fs.ErrPermission.
 func Open(path string) (*Source, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -73,14 +75,14 @@ func Open(path string) (*Source, error) {
 	// Looked at before it is opened: opening a pipe or a tape does something.
 	var st unix.Stat_t
 	if err := unix.Stat(abs, &st); err != nil {
-		return nil, &disc.ReadError{Op: "open " + abs, Class: class(err, true), LBA: -1, Err: err}
+		return nil, &fs.PathError{Op: "open", Path: abs, Err: err}
 	}
 	if err := check(abs, &st); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(abs, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, &disc.ReadError{Op: "open " + abs, Class: class(err, true), LBA: -1, Err: bare(err)}
+		return nil, err
 	}
 	s := &Source{f: f, path: abs}
 	if err := s.settle(); err != nil {
@@ -178,7 +180,7 @@ func (s *Source) HasTray() bool { return false }
 func (s *Source) Close() error { return s.f.Close() }
 
 func (s *Source) fail(op string, lba disc.LBA, err error) error {
-	return &disc.ReadError{Op: op + " " + s.path, Class: class(err, false), LBA: lba, Err: bare(err)}
+	return &disc.ReadError{Op: op + " " + s.path, Class: class(err), LBA: lba, Err: bare(err)}
 }
 
 // bare drops os.PathError: the operation and the path stand in the ReadError.
@@ -191,14 +193,13 @@ func bare(err error) error {
 
 // class sorts what the kernel says. Buffered reads give EIO for a damaged
 // sector, direct ones ENODATA.
-func class(err error, opening bool) disc.Class {
+func class(err error) disc.Class {
 	switch {
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 		return disc.ClassPermission
-	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENOMEDIUM),
-		errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
+	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENOMEDIUM):
 		return disc.ClassGone
-	case !opening && (errors.Is(err, unix.EIO) || errors.Is(err, unix.ENODATA)):
+	case errors.Is(err, unix.EIO), errors.Is(err, unix.ENODATA):
 		return disc.ClassMedium
 	}
 	return disc.ClassTransport

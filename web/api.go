@@ -1,0 +1,139 @@
+// Package web is the station's HTTP API: JSON over a Unix socket that the
+// station's group may use. The same package holds its client.
+//
+// Under /api/v1:
+//
+//	GET  version            Version
+//	GET  status             station.Status
+//	GET  drives             []station.BayStatus
+//	GET  jobs               []station.JobStatus
+//	GET  list?image=&copy=&item=&needs_you=&limit=     what Books.List gives
+//	GET  show/{id}          what Books.Show gives; id may be a unique prefix
+//	GET  notices            a stream of station.Notice, one a line
+//	POST rip                station.Request -> Ripping
+//	POST eject              EjectRequest -> nothing
+//	POST annotate/{id}      Annotation -> what Books.Annotate gives
+//	POST audit              AuditRequest -> a stream of AuditLine, the report last
+//
+// A failure has a status of 400 or more and an Error as its body.
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"ripstation/disc"
+)
+
+// prefix is where the API begins.
+const prefix = "/api/v1/"
+
+// maxBody bounds what a caller may send, and what a client takes for one
+// answer that is not a stream.
+const (
+	maxBody   = 64 << 10
+	maxAnswer = 256 << 20
+)
+
+// Code sorts failures for a program.
+type Code string
+
+const (
+	CodeUsage     Code = "usage"      // the request itself cannot be
+	CodeNotFound  Code = "not found"  // no such disc, drive or file
+	CodeAmbiguous Code = "ambiguous"  // the id fits more than one disc
+	CodeNoDisc    Code = "no disc"    // the drive is empty
+	CodeConflict  Code = "conflict"   // it cannot be done now
+	CodeForbidden Code = "permission" // the station's user may not
+	CodeFailed    Code = "failed"     // all else
+)
+
+var statusOf = map[Code]int{
+	CodeUsage: http.StatusBadRequest, CodeNotFound: http.StatusNotFound, CodeAmbiguous: http.StatusConflict,
+	CodeNoDisc: http.StatusConflict, CodeConflict: http.StatusConflict, CodeForbidden: http.StatusForbidden,
+	CodeFailed: http.StatusInternalServerError,
+}
+
+// Error is a failure as it crosses the socket.
+type Error struct {
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"` // what to do next, or empty
+	Err     error  `json:"-"`    // what lies below, on the server's side
+}
+
+func (e *Error) Error() string { return e.Message }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Version says which program answers.
+type Version struct {
+	Program string `json:"program"`
+	PID     int    `json:"pid"`
+}
+
+// Ripping is the answer to a request to rip: the drive whose notices tell the
+// story.
+type Ripping struct {
+	Drive disc.Drive `json:"drive"`
+}
+
+// EjectRequest names a drive by key or node.
+type EjectRequest struct {
+	Drive string `json:"drive"`
+}
+
+// Annotation is what a person says of a carrier. A nil field stays as it is,
+// an empty one is taken away.
+type Annotation struct {
+	Item        *string `json:"item,omitempty"`
+	Title       *string `json:"title,omitempty"`
+	Part        *int    `json:"part,omitempty"`
+	Parts       *int    `json:"parts,omitempty"`
+	Side        *string `json:"side,omitempty"`
+	Condition   *string `json:"condition,omitempty"`
+	Access      *string `json:"access,omitempty"`
+	Disposition *string `json:"disposition,omitempty"`
+	Note        string  `json:"note,omitempty"`
+	Operator    string  `json:"operator,omitempty"`
+}
+
+// Query narrows a list; empty fields let everything through.
+type Query struct {
+	Image    string
+	Copy     string
+	Item     string
+	NeedsYou bool
+	Limit    int
+}
+
+// AuditRequest says how deep an audit looks.
+type AuditRequest struct {
+	Full bool `json:"full"` // re-read and hash every byte
+}
+
+// AuditProgress tells how far an audit is.
+type AuditProgress struct {
+	Store string `json:"store"`
+	Key   string `json:"key"`
+	Done  int64  `json:"done"`
+	Total int64  `json:"total"`
+}
+
+// AuditLine is one line of an audit's stream; exactly one field is set.
+type AuditLine struct {
+	Progress *AuditProgress  `json:"progress,omitempty"`
+	Report   json.RawMessage `json:"report,omitempty"`
+	Error    *Error          `json:"error,omitempty"`
+}
+
+// Books is what the API tells of the catalog and the stores. What its methods
+// return is sent as JSON; their errors should be *Error where a caller can do
+// something about them.
+type Books interface {
+	List(ctx context.Context, q Query) (any, error)
+	Show(ctx context.Context, id string) (any, error)
+	Annotate(ctx context.Context, id string, a Annotation) (any, error)
+	Audit(ctx context.Context, full bool, progress func(AuditProgress)) (any, error)
+}
