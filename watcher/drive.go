@@ -54,7 +54,7 @@ type drive struct {
 
 // appear takes in a drive that is new.
 func (l *loop) appear(u Uevent, atStart bool) *drive {
-	d := &drive{atStart: atStart, nextAt: time.Now()}
+	d := &drive{atStart: atStart, nextAt: time.Now(), eventSeq: u.DiskSeq}
 	d.learn(u)
 	if !u.Initialized && l.src != nil {
 		d.nextAt = d.nextAt.Add(rulesTime)
@@ -130,19 +130,15 @@ func (l *loop) identifyByUdev(d *drive) {
 	d.phase, d.nextAt = identified, time.Now()
 }
 
-// settled reports whether keys may be given: somebody waits for one, and no
-// other drive's answer is worth waiting for.
+// settled reports whether keys may be given: no drive's answer to who it is
+// is worth waiting for.
 func (l *loop) settled(now time.Time) bool {
-	any := false
 	for _, d := range l.drives {
-		switch {
-		case d.phase == identified:
-			any = true
-		case d.phase == identifying && d.call != nil && now.Before(d.call.started.Add(settleTime)):
+		if d.phase == identifying && d.call != nil && now.Before(d.call.started.Add(settleTime)) {
 			return false
 		}
 	}
-	return any
+	return true
 }
 
 func (l *loop) announce(d *drive) {

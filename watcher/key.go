@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"time"
 
 	"ripstation/disc"
 )
@@ -60,8 +61,9 @@ func placeOf(u Uevent) string {
 
 // assignKeys gives every drive that is ready its key, tells of the new ones,
 // and gives new keys to those whose serial has turned out not to be theirs
-// alone.
-func (l *loop) assignKeys() {
+// alone. One that is held keeps the old key until its release, and a look that
+// is due comes first.
+func (l *loop) assignKeys(now time.Time) {
 	count := map[string]int{}
 	for _, d := range l.drives {
 		if d.phase >= identified {
@@ -92,7 +94,7 @@ func (l *loop) assignKeys() {
 		case d.phase == identified:
 			d.Key, d.KeyByPlace, d.phase = key, byPlace, announced
 			l.announce(d)
-		case d.Key != key && byPlace && !d.KeyByPlace && !l.w.held(d.Key):
+		case byPlace && !d.KeyByPlace && d.call == nil && now.Before(d.nextAt) && !l.w.held(d.Key):
 			l.rekey(d, key)
 		}
 	}

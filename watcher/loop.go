@@ -34,6 +34,7 @@ type loop struct {
 	done    chan struct{}
 
 	src         <-chan Uevent // nil while udev cannot be heard
+	listenedAt  time.Time     // when src was opened
 	reopenAt    time.Time
 	reopenWait  time.Duration
 	reconcileAt time.Time
@@ -58,8 +59,9 @@ func (l *loop) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		l.due(ctx, time.Now())
-		timer.Reset(time.Until(l.next()))
+		now := time.Now()
+		l.due(ctx, now)
+		timer.Reset(time.Until(l.next(now)))
 		var out chan<- disc.DriveEvent
 		var head disc.DriveEvent
 		if len(l.queue) > 0 {
@@ -112,16 +114,18 @@ func (l *loop) listen(ctx context.Context) {
 		l.deaf(err)
 		return
 	}
-	l.src = src
+	l.src, l.listenedAt = src, time.Now()
 	if l.reopenWait > firstReopen {
 		l.log.Info().Msg("udev can be heard again")
 	}
-	l.reopenWait = firstReopen
 }
 
 // deaf notes that udev cannot be heard: because of err, or because its
 // channel closed. Until it can, enumeration and status are all there is.
 func (l *loop) deaf(err error) {
+	if l.src != nil && time.Since(l.listenedAt) > lastReopen {
+		l.reopenWait = firstReopen
+	}
 	if l.reopenWait == firstReopen {
 		l.log.Error().Err(err).Msg("udev cannot be heard; discs are found by asking the drives, a few seconds later than usual")
 	}
@@ -153,12 +157,12 @@ func (l *loop) due(ctx context.Context, now time.Time) {
 		}
 	}
 	if l.settled(now) {
-		l.assignKeys()
+		l.assignKeys(now)
 	}
 }
 
 // next is when due has something to do again.
-func (l *loop) next() time.Time {
+func (l *loop) next(now time.Time) time.Time {
 	t := l.reconcileAt
 	sooner := func(u time.Time) {
 		if u.Before(t) {
@@ -173,8 +177,8 @@ func (l *loop) next() time.Time {
 		case d.call != nil:
 			if !d.call.abandoned {
 				sooner(d.call.deadline)
-				if d.phase == identifying {
-					sooner(d.call.started.Add(settleTime))
+				if settled := d.call.started.Add(settleTime); d.phase == identifying && settled.After(now) {
+					sooner(settled)
 				}
 			}
 		case d.phase == waiting, d.phase == announced && !l.w.held(d.Key):
@@ -231,7 +235,6 @@ func (l *loop) onRelease() {
 			l.checkNow(d)
 		}
 	}
-	l.assignKeys() // a new key may have waited for the hold to end
 }
 
 // ordered is the drives by kernel name, so that events come in one order.
