@@ -1,0 +1,67 @@
+package ripper
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"slices"
+
+	"ripstation/disc"
+)
+
+// probesASample bounds how many sectors are looked at for each sample that is wanted, on
+// images that are mostly empty.
+const probesASample = 32
+
+// Samples takes up to n sample sectors, spread over the image, that were read
+// and hold data: not one byte repeated, and no two of them alike. It may be asked of an image that is
+// not whole. r is the image, m its map.
+func Samples(r io.ReaderAt, m *disc.SectorMap, n int) ([]disc.Sample, error) {
+	read := disc.SetOf(disc.StatusRead)
+	buf := make([]byte, disc.SectorSize)
+	var list []disc.Sample
+	seen := map[disc.LBA]bool{}
+	// First one place in each n-th of the image, then the middles between the
+	// places looked at, and so on.
+	probes := 0
+	for parts := int64(n); len(list) < n && probes < n*probesASample && parts < 2*m.Sectors(); parts *= 2 {
+		for i := range parts {
+			if parts > int64(n) && i%2 == 0 {
+				continue
+			}
+			e, ok := m.Next(read, disc.LBA(i*m.Sectors()/parts))
+			if !ok {
+				break
+			}
+			if seen[e.Start] {
+				continue
+			}
+			seen[e.Start] = true
+			if probes++; probes > n*probesASample {
+				break
+			}
+			if _, err := r.ReadAt(buf, int64(e.Start)*disc.SectorSize); err != nil {
+				return nil, fmt.Errorf("sample sector %d: %w", e.Start, err)
+			}
+			s := disc.Sample{LBA: e.Start, SHA256: sha256.Sum256(buf)}
+			if oneByte(buf) || slices.ContainsFunc(list, func(o disc.Sample) bool { return o.SHA256 == s.SHA256 }) {
+				continue
+			}
+			if list = append(list, s); len(list) == n {
+				break
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b disc.Sample) int { return int(a.LBA - b.LBA) })
+	return list, nil
+}
+
+// oneByte reports whether a sector is one byte repeated, as padding is.
+func oneByte(p []byte) bool {
+	for _, b := range p[1:] {
+		if b != p[0] {
+			return false
+		}
+	}
+	return true
+}
