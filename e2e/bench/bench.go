@@ -98,7 +98,14 @@ func (b *Bench) Failures() error {
 	return err
 }
 
-// PowerOn starts the guest, after a Guest.PowerOff, with its drives plugged in
+// PowerOff cuts the guest's power, and returns when its drives have noticed.
+func (b *Bench) PowerOff(ctx context.Context) error {
+	b.Log.Note("the guest's power is cut")
+	b.Guest.PowerOff()
+	return b.targets.Idle(ctx)
+}
+
+// PowerOn starts the guest, after a PowerOff, with its drives plugged in
 // and its state disk as the power cut left it.
 func (b *Bench) PowerOn(ctx context.Context) error {
 	b.mu.Lock()

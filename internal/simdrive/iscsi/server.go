@@ -95,6 +95,27 @@ func (s *Server) names() []string {
 	return names
 }
 
+// Idle waits until no target has a session: after an initiator was killed,
+// until all that it held has been let go.
+func (s *Server) Idle(ctx context.Context) error {
+	for {
+		var one *session
+		s.mu.Lock()
+		for _, one = range s.sessions {
+			break
+		}
+		s.mu.Unlock()
+		if one == nil {
+			return nil
+		}
+		select {
+		case <-one.ended:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the session of %s with %s to end: %w", one.initiator, one.target, ctx.Err())
+		}
+	}
+}
+
 // Run serves connections from l, which it closes, until ctx ends; then it
 // ends all sessions and returns nil once they are over.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {

@@ -333,6 +333,27 @@ func TestNewSessionEndsTheOldOne(t *testing.T) {
 	}
 }
 
+func TestIdleWaitsForTheSessionsEnd(t *testing.T) {
+	unit := &fakeUnit{}
+	s, addr := serve(t, unit)
+	i := dial(t, addr).login()
+	i.data(i.command(0, 0, []byte{0x00}, nil))
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.Idle(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Idle with a session on = %v", err)
+	}
+	i.conn.Close()
+	if err := s.Idle(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	unit.mu.Lock()
+	defer unit.mu.Unlock()
+	if unit.closed != 1 {
+		t.Errorf("the unit was closed %d times before Idle returned", unit.closed)
+	}
+}
+
 func TestAddRefusesBadAndTakenNames(t *testing.T) {
 	s := New()
 	attach := func() Unit { return &fakeUnit{} }
