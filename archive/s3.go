@@ -79,26 +79,11 @@ func NewS3(ctx context.Context, cfg S3Config) (*S3, error) {
 		return nil, err
 	}
 	s := &S3{cfg: cfg, quick: newHTTPClient(cfg, pool, cfg.StallTimeout), slow: newHTTPClient(cfg, pool, cfg.CompleteTimeout)}
-	load := []func(*config.LoadOptions) error{config.WithRegion(cfg.Region), config.WithHTTPClient(s.quick)}
-	if cfg.AccessKeyFile != "" {
-		key, err := secret(cfg.AccessKeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("store %s: access key: %w", cfg.Name, err)
-		}
-		sec, err := secret(cfg.SecretKeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("store %s: secret key: %w", cfg.Name, err)
-		}
-		// Nothing else than these is to be looked at, the user's own AWS config
-		// included.
-		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(key, sec, "")),
-			config.WithSharedConfigFiles([]string{}), config.WithSharedCredentialsFiles([]string{}))
-	}
-	base, err := config.LoadDefaultConfig(ctx, load...)
+	creds, err := cfg.credentials(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("store %s: set up: %w", cfg.Name, err)
+		return nil, err
 	}
-	s.client = s3.NewFromConfig(base, func(o *s3.Options) {
+	s.client = s3.New(s3.Options{Region: cfg.Region, Credentials: creds}, func(o *s3.Options) {
 		if cfg.Endpoint != "" {
 			o.BaseEndpoint = aws.String(cfg.Endpoint)
 		}
@@ -162,6 +147,27 @@ func (c *S3Config) check() error {
 		}
 	}
 	return nil
+}
+
+// credentials come from the files alone, or from the SDK's default chain with
+// all that it looks at.
+func (c *S3Config) credentials(ctx context.Context) (aws.CredentialsProvider, error) {
+	if c.AccessKeyFile == "" {
+		base, err := config.LoadDefaultConfig(ctx, config.WithRegion(c.Region))
+		if err != nil {
+			return nil, fmt.Errorf("store %s: look for AWS credentials: %w", c.Name, err)
+		}
+		return base.Credentials, nil
+	}
+	key, err := secret(c.AccessKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("store %s: access key: %w", c.Name, err)
+	}
+	sec, err := secret(c.SecretKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("store %s: secret key: %w", c.Name, err)
+	}
+	return credentials.NewStaticCredentialsProvider(key, sec, ""), nil
 }
 
 func (c *S3Config) pool() (*x509.CertPool, error) {
