@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"ripstation/disc"
 )
@@ -68,7 +69,7 @@ func probePoints(start disc.LBA, end int64) []disc.LBA {
 		case i > 1:
 			at = size * (i - 1) / (probesPerTrack - 1)
 		}
-		if lba := int64(start) + at; at < size && lba >= 0 && lba < maxSectors {
+		if lba := int64(start) + at; at < size && lba >= 0 && lba < maxSectors && !slices.Contains(out, disc.LBA(lba)) {
 			out = append(out, disc.LBA(lba))
 		}
 	}
