@@ -1,0 +1,189 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"ripstation/e2e/bench"
+	"ripstation/internal/crashpoint"
+	"ripstation/internal/versitygw"
+)
+
+const (
+	bucket  = "discs"
+	daemon  = "ripstation" // its name among the guest's started programs
+	service = "/var/lib/ripstation"
+	config  = "/etc/ripstation/config.toml"
+	creds   = "/run/credentials/ripstation.service"
+)
+
+// station is the program under test in the guest, with an S3 server of its
+// own. Its state disk is empty when a test begins.
+type station struct {
+	t   *testing.T
+	ctx context.Context
+	*bench.Bench
+	s3    *versitygw.Server
+	proxy *bench.Proxy
+	from  int // where the host's log begins for this test
+	mark  int // where the guest's events begin for the daemon's present run
+}
+
+// newStation sets a station up; it does not start the daemon. more is added to
+// its configuration, in front of the store.
+func newStation(t *testing.T, more ...string) *station {
+	t.Helper()
+	ctx, b := sharedBench(t)
+	s := &station{t: t, ctx: ctx, Bench: b, from: b.Log.Mark(), s3: versitygw.Start(t)}
+	s.s3.Bucket(bucket)
+	var err error
+	if s.proxy, err = bench.NewProxy(s.s3.Endpoint, b.Log); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serving, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.proxy.Run(serving, l) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	text := fmt.Sprintf(`[station]
+spool = %q
+catalog = %q
+socket = "/run/ripstation/ripstation.sock"
+%s
+[[store]]
+name = "archive"
+type = "s3"
+required = true
+endpoint = "http://10.0.2.2:%d"
+region = %q
+bucket = %q
+path_style = true
+access_key_file = "s3-access-key"
+secret_key_file = "s3-secret-key"
+`, service+"/spool", service+"/catalog.db", strings.Join(more, "\n"), l.Addr().(*net.TCPAddr).Port, versitygw.Region, bucket)
+	s.must("sh", "-c", "rm -rf "+service+"/* /run/ripstation/* "+creds)
+	s.write(config, text, 0o644)
+	s.credentials()
+	t.Cleanup(s.clear)
+	return s
+}
+
+// credentials lays the store's keys where systemd would: a reboot loses them.
+func (s *station) credentials() {
+	s.t.Helper()
+	s.write(creds+"/s3-access-key", versitygw.AccessKey+"\n", 0o400)
+	s.write(creds+"/s3-secret-key", versitygw.SecretKey+"\n", 0o400)
+	s.must("chown", "-R", "ripstation:ripstation", creds)
+}
+
+func (s *station) write(path, text string, mode uint32) {
+	s.t.Helper()
+	if err := s.Guest.WriteFile(s.ctx, path, []byte(text), mode); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *station) must(argv ...string) string {
+	s.t.Helper()
+	return run(s.t, s.ctx, s.Bench, argv...)
+}
+
+// clear ends the daemon and shows what it said if the test failed.
+func (s *station) clear() {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if s.t.Failed() {
+		s.t.Logf("the daemon said:\n%s", strings.Join(s.Guest.Lines(s.mark, daemon), "\n"))
+	}
+	mark := s.Guest.Mark()
+	if s.Guest.Signal(ctx, daemon, syscall.SIGKILL) != nil {
+		return // it is not running
+	}
+	if _, err := s.Guest.AwaitExit(ctx, mark, daemon); err != nil {
+		s.t.Error(err)
+	}
+}
+
+// start runs the daemon as its unit does. With a crash point's name
+// ("eject-intended", "reading:5") it dies there.
+func (s *station) start(crash string) {
+	s.t.Helper()
+	env := []string{"CREDENTIALS_DIRECTORY=" + creds, "HOME=" + service}
+	if crash != "" {
+		if err := crashpoint.Check(crash); err != nil {
+			s.t.Fatal(err)
+		}
+		env = append(env, crashpoint.Variable+"="+crash)
+	}
+	s.mark = s.Guest.Mark()
+	s.Log.Note("the daemon starts %s", crash)
+	if _, err := s.Guest.Start(s.ctx, daemon, env, bench.AsService("/usr/bin/ripstation", "run", "--config", config)...); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// kill ends the daemon as a power cut to it alone would.
+func (s *station) kill() {
+	s.t.Helper()
+	mark := s.Guest.Mark()
+	if err := s.Guest.Signal(s.ctx, daemon, syscall.SIGKILL); err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := s.Guest.AwaitExit(s.ctx, mark, daemon); err != nil {
+		s.t.Fatal(err)
+	}
+	s.Log.Note("the daemon was killed")
+}
+
+// awaitCrash waits until the daemon has died at its crash point.
+func (s *station) awaitCrash() {
+	s.t.Helper()
+	status, err := s.Guest.AwaitExit(s.ctx, s.mark, daemon)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if status != 128+int(syscall.SIGKILL) {
+		s.t.Fatalf("the daemon ended with status %d, not at its crash point:\n%s", status, strings.Join(s.Guest.Lines(s.mark, daemon), "\n"))
+	}
+	s.Log.Note("the daemon died at its crash point")
+}
+
+// verb runs a command of ripstation in the guest as the service user and gives
+// its answer decoded from JSON, and its exit status.
+func (s *station) verb(out any, argv ...string) int {
+	s.t.Helper()
+	r, err := s.Guest.Run(s.ctx, bench.AsService(append([]string{"/usr/bin/ripstation", "--config", config, "--json"}, argv...)...)...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if out != nil {
+		if err := json.Unmarshal([]byte(r.Stdout), out); err != nil {
+			s.t.Fatalf("ripstation %s: %v\n%s%s", strings.Join(argv, " "), err, r.Stdout, r.Stderr)
+		}
+	}
+	return r.Exit
+}
+
+// order holds the host's log of this test against the steps of a story.
+func (s *station) order(steps ...bench.Step) []bench.Event {
+	s.t.Helper()
+	found, err := s.Log.Order(s.from, steps...)
+	if err != nil {
+		s.t.Error(err)
+	}
+	return found
+}
