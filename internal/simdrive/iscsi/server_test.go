@@ -373,3 +373,40 @@ func TestAddRefusesBadAndTakenNames(t *testing.T) {
 		t.Errorf("Add after Remove: %v", err)
 	}
 }
+
+func TestSegmentsAboveTheLimitAreRefusedUnread(t *testing.T) {
+	p := pdu{data: make([]byte, 1025)}
+	if _, err := readPDU(bytes.NewReader(p.appendTo(nil)), 1024); !errors.Is(err, errTooLong) {
+		t.Errorf("a segment of 1025 bytes with limit 1024: %v", err)
+	}
+	p.data = p.data[:1024]
+	if _, err := readPDU(bytes.NewReader(p.appendTo(nil)), 1024); err != nil {
+		t.Errorf("a segment of 1024 bytes with limit 1024: %v", err)
+	}
+}
+
+func TestBreachesOfTheProtocolEndTheSession(t *testing.T) {
+	for name, breach := range map[string]func(i *initiator){
+		"a gap in the command numbers":    func(i *initiator) { i.cmdSN += 2; i.command(0, 0, []byte{0x00}, nil) },
+		"more data than a command may":    func(i *initiator) { i.command(flagWrite, maxDataOut+1, []byte{0x55}, nil) },
+		"immediate data above FirstBurst": func(i *initiator) { i.command(flagWrite, 8000, []byte{0x55}, make([]byte, 5000)) },
+		"data that were not called for": func(i *initiator) {
+			tag := i.command(flagWrite, 100, []byte{0x55}, nil)
+			r2t := i.recv(opR2T)
+			p := &pdu{data: make([]byte, 200)}
+			p.h[0], p.h[1] = opDataOut, flagFinal
+			p.setU32(16, tag)
+			p.setU32(20, r2t.u32(20))
+			i.send(p)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, addr := serve(t, &fakeUnit{})
+			i := dial(t, addr).login()
+			breach(i)
+			if p, err := readPDU(i.r, 1<<20); err == nil {
+				t.Errorf("the session goes on: % x", p.h)
+			}
+		})
+	}
+}
