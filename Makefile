@@ -1,0 +1,44 @@
+# Each target works alone on a fresh clone: it installs and sets up what it
+# needs. What they make is git-ignored; clean removes it.
+
+VERSION ?= $(shell git describe --tags --exact-match 2>/dev/null)
+COMMIT  := $(shell git describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null)
+LDFLAGS := $(if $(VERSION),-X main.version=$(VERSION)) $(if $(COMMIT),-X main.commit=$(COMMIT))
+
+.PHONY: build demo test e2e bench setup clean
+
+build: setup
+	go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ripstation ./cmd/ripstation
+
+# make demo DISC=path.iso puts that image in the drive.
+demo: build
+	bin/ripstation demo $(if $(DISC),--disc "$(DISC)")
+
+# Everything but the bench without hardware.
+test: setup
+	scripts/packages.sh xorriso genisoimage udftools gddrescue sqlite3 coreutils util-linux systemd udev attr
+	scripts/versitygw.sh
+	go vet ./...
+	@unformatted=$$(find . -name '*.go' -not -path './.*' -exec gofmt -l {} +); \
+		if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	go test -race -count=1 -timeout 20m $$(go list ./... | grep -v '^ripstation/e2e')
+
+# The bench without hardware: a guest kernel, simulated drives, a real S3 server.
+e2e: setup
+	scripts/e2e-bench.sh
+	scripts/versitygw.sh
+	go test -v -count=1 -timeout 25m ./e2e/...
+
+# All figures of BENCHMARKS.md, or one of them: make bench-NAME.
+bench: setup
+	scripts/bench.sh
+
+bench-%: setup
+	scripts/bench.sh $*
+
+setup:
+	@scripts/packages.sh gcc libc6-dev libudev-dev pkg-config
+	@scripts/go-udev.sh
+
+clean:
+	rm -rf bin demo results .cache .third_party
