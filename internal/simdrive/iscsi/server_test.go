@@ -390,11 +390,11 @@ func TestBreachesOfTheProtocolEndTheSession(t *testing.T) {
 		"a gap in the command numbers":    func(i *initiator) { i.cmdSN += 2; i.command(0, 0, []byte{0x00}, nil) },
 		"more data than a command may":    func(i *initiator) { i.command(flagWrite, maxDataOut+1, []byte{0x55}, nil) },
 		"immediate data above FirstBurst": func(i *initiator) { i.command(flagWrite, 8000, []byte{0x55}, make([]byte, 5000)) },
-		"data that were not called for": func(i *initiator) {
+		"more data than were called for": func(i *initiator) {
 			tag := i.command(flagWrite, 100, []byte{0x55}, nil)
 			r2t := i.recv(opR2T)
 			p := &pdu{data: make([]byte, 200)}
-			p.h[0], p.h[1] = opDataOut, flagFinal
+			p.h[0] = opDataOut
 			p.setU32(16, tag)
 			p.setU32(20, r2t.u32(20))
 			i.send(p)
