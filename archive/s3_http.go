@@ -8,8 +8,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // newHTTPClient makes a client that never waits for ever: a connection on which
@@ -42,26 +46,64 @@ func newHTTPClient(cfg S3Config, roots *x509.CertPool, stall time.Duration) *htt
 }
 
 // stallConn is a connection that fails when no byte moves either way for a
-// while. An upload that goes on keeps the wait for its answer alive.
+// while. What the kernel still has to send counts as moving while it shrinks:
+// on a slow line megabytes of an upload wait there after the last write.
 type stallConn struct {
 	net.Conn
 	stall time.Duration
 }
 
 func (c *stallConn) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.stall)); err != nil {
-		return 0, err
+	for queued := c.queued(); ; {
+		if err := c.SetReadDeadline(time.Now().Add(c.stall)); err != nil {
+			return 0, err
+		}
+		n, err := c.Conn.Read(p)
+		if n > 0 || !c.moved(err, &queued) {
+			return n, err
+		}
 	}
-	return c.Conn.Read(p)
 }
 
-func (c *stallConn) Write(p []byte) (int, error) {
-	if err := c.SetDeadline(time.Now().Add(c.stall)); err != nil {
-		return 0, err
+func (c *stallConn) Write(p []byte) (written int, err error) {
+	for queued := c.queued(); ; {
+		if err := c.SetDeadline(time.Now().Add(c.stall)); err != nil {
+			return written, err
+		}
+		n, err := c.Conn.Write(p[written:])
+		written += n
+		if err == nil || n == 0 && !c.moved(err, &queued) || !errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = c.SetReadDeadline(time.Now().Add(c.stall)) // a dead connection tells by its next read
+			return written, err
+		}
 	}
-	n, err := c.Conn.Write(p)
-	_ = c.SetReadDeadline(time.Now().Add(c.stall)) // a dead connection tells by its next read
-	return n, err
+}
+
+// moved says of a call that ran into its deadline whether the other side has
+// taken bytes since queued was counted.
+func (c *stallConn) moved(err error, queued *int) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	before := *queued
+	*queued = c.queued()
+	return *queued != before
+}
+
+// queued is how many bytes sent the other side has not acknowledged; -1 when
+// the kernel does not say.
+func (c *stallConn) queued() int {
+	n := -1
+	if sc, ok := c.Conn.(syscall.Conn); ok {
+		if raw, err := sc.SyscallConn(); err == nil {
+			_ = raw.Control(func(fd uintptr) {
+				if q, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ); err == nil {
+					n = q
+				}
+			})
+		}
+	}
+	return n
 }
 
 var errBodyTaken = errors.New("the request is over")
