@@ -64,6 +64,7 @@ type prover struct {
 	bad    []chunk
 	dirty  []disc.Extent // missing or unrecorded, and not zero
 	gaps   []disc.Extent // claimed by the map, without a chunk
+	lost   error         // why the disk did not give a block
 }
 
 func newProver(led *ledger, m *disc.SectorMap) *prover {
@@ -76,11 +77,7 @@ func newProver(led *ledger, m *disc.SectorMap) *prover {
 
 // look is a looker.
 func (p *prover) look(b *block) error {
-	size := int64(len(b.data))
-	if b.err != nil {
-		size = blockSize
-	}
-	to := b.off + size
+	to := b.off + b.size
 	for len(p.chunks) > 0 {
 		c := p.chunks[0]
 		from, end := int64(c.Start)*disc.SectorSize, int64(c.End())*disc.SectorSize
@@ -99,6 +96,8 @@ func (p *prover) look(b *block) error {
 	}
 	if b.err == nil {
 		p.blank(b, to)
+	} else if p.lost == nil {
+		p.lost = b.err
 	}
 	return nil
 }

@@ -89,27 +89,42 @@ const (
 )
 
 // reserve has the file system set aside size bytes for f, so that the disc
-// cannot run out of room half-way.
+// cannot run out of room half-way. What is plainly too much is not tried: the
+// trying would take the room from all others for a while.
 func reserve(f *os.File, mode uint32, size int64) error {
-	err := unix.Fallocate(int(f.Fd()), mode, 0, size)
-	for errors.Is(err, unix.EINTR) {
-		err = unix.Fallocate(int(f.Fd()), mode, 0, size)
-	}
 	dir := filepath.Dir(f.Name())
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG):
-		var st unix.Statfs_t
-		free := "an unknown number of"
-		if serr := unix.Statfs(dir, &st); serr == nil {
-			free = fmt.Sprint(int64(st.Bavail) * st.Bsize)
-		}
-		return fmt.Errorf("reserve %d bytes in %s: %w: %s bytes are free (%w); make room there, then try again; the disc was not read", size, dir, ErrNoSpace, free, err)
-	case errors.Is(err, unix.EOPNOTSUPP):
-		return fmt.Errorf("reserve %d bytes in %s: the file system cannot reserve space: put the spool on ext4, xfs or btrfs: %w", size, dir, err)
+	need, free, err := room(f, dir, size)
+	if err != nil {
+		return fmt.Errorf("reserve %d bytes for %s: %w", size, f.Name(), err)
 	}
-	return fmt.Errorf("reserve %d bytes for %s: %w", size, f.Name(), err)
+	if need <= free {
+		err = unix.Fallocate(int(f.Fd()), mode, 0, size)
+		for errors.Is(err, unix.EINTR) {
+			err = unix.Fallocate(int(f.Fd()), mode, 0, size)
+		}
+	}
+	switch {
+	case need > free || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
+		return fmt.Errorf("reserve %d bytes in %s: %w: %d bytes are free; make room there, then try again (nothing was read)", need, dir, ErrNoSpace, free)
+	case errors.Is(err, unix.EOPNOTSUPP):
+		return fmt.Errorf("reserve %d bytes in %s: the file system there cannot reserve space; put the spool on ext4, xfs or btrfs: %w", need, dir, err)
+	case err != nil:
+		return fmt.Errorf("reserve %d bytes for %s: %w", size, f.Name(), err)
+	}
+	return nil
+}
+
+// room is how many bytes f still needs to have size, and how many are free.
+func room(f *os.File, dir string, size int64) (need, free int64, err error) {
+	var file unix.Stat_t
+	var fs unix.Statfs_t
+	if err := unix.Fstat(int(f.Fd()), &file); err != nil {
+		return 0, 0, err
+	}
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return 0, 0, err
+	}
+	return max(size-file.Blocks*512, 0), int64(fs.Bavail) * fs.Bsize, nil
 }
 
 // lock makes the image this process's own until f is closed.

@@ -30,6 +30,7 @@ const (
 // block is a piece of the image on its way through all who look at it.
 type block struct {
 	off  int64
+	size int64
 	data []byte // what is in the image there
 	err  error  // why the disk did not give it, when data is nil
 	mem  []byte
@@ -47,7 +48,7 @@ func readBack(ctx context.Context, path string, size int64, lookers []looker, pr
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer func() { f.Close() }()
 	free := make(chan *block, blocks)
 	for range blocks {
 		// Direct reads want memory that begins where a page begins.
@@ -93,7 +94,7 @@ func readBack(ctx context.Context, path string, size int64, lookers []looker, pr
 			return "", fmt.Errorf("read back %s: %w", path, context.Cause(ctx))
 		}
 		n := min(blockSize, size-off)
-		b.off, b.data, b.err = off, nil, nil
+		b.off, b.size, b.data, b.err = off, n, nil, nil
 		got, err := f.ReadAt(b.mem, off)
 		switch {
 		case int64(got) >= n && (err == nil || errors.Is(err, io.EOF)):

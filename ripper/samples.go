@@ -24,9 +24,10 @@ func Samples(r io.ReaderAt, m *disc.SectorMap, n int) ([]disc.Sample, error) {
 	// First one place in each n-th of the image, then the middles between the
 	// places looked at, and so on.
 	probes := 0
-	for parts := int64(n); len(list) < n && probes < n*probesASample && parts < 2*m.Sectors(); parts *= 2 {
+	first := min(int64(n), m.Sectors())
+	for parts := first; len(list) < n && probes < n*probesASample && parts < 2*m.Sectors(); parts *= 2 {
 		for i := range parts {
-			if parts > int64(n) && i%2 == 0 {
+			if parts > first && i%2 == 0 {
 				continue
 			}
 			e, ok := m.Next(read, disc.LBA(i*m.Sectors()/parts))

@@ -89,6 +89,9 @@ func (img *Image) seal(ctx context.Context, opt SealOptions) (Sealed, error) {
 	if err := img.mend(p); err != nil {
 		return Sealed{}, err
 	}
+	if p.lost != nil {
+		return Sealed{}, fmt.Errorf("read back: %w: look at the disk that the spool is on", p.lost)
+	}
 	if len(p.dirty) > 0 {
 		return Sealed{}, fmt.Errorf("%s were filled with zeroes and are not zero on the disk: look at the disk that the spool is on", name(p.dirty[0]))
 	}

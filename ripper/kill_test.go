@@ -1,0 +1,5 @@
+package ripper
+
+const childVariable = "RIPPER_TEST_CHILD"
+
+func child() int { return 0 }

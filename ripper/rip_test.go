@@ -1,0 +1,351 @@
+package ripper
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ripstation/disc"
+)
+
+func TestCleanDiscIsReadOnceWithLargeReads(t *testing.T) {
+	d := newDisc(3001)
+	img := begun(t, d)
+	res := mustRip(t, d, img, dvd())
+	if got := img.Counts(); got != (disc.Counts{Total: 3001, Read: 3001}) {
+		t.Errorf("counts %+v", got)
+	}
+	if !bytes.Equal(bytesOf(t, img), d.image()) {
+		t.Error("the image is not the disc")
+	}
+	for l, n := range d.reads {
+		if n != 1 {
+			t.Fatalf("sector %d was read %d times", l, n)
+		}
+	}
+	if n := len(d.asked); n != 95 {
+		t.Errorf("%d reads for 3001 sectors at 32 a read, with the last ECC unit on its own: want 95", n)
+	}
+	if res.Passes[0].Sectors != 3001 || res.Checks[0].Outcome != disc.Pass {
+		t.Errorf("result %+v", res)
+	}
+	// All of it again: nothing is left to do.
+	mustRip(t, d, img, dvd())
+	if n := len(d.asked); n != 95 {
+		t.Errorf("a second rip of a whole image read %d times", n-95)
+	}
+}
+
+// TestExactlyThePermanentOnesAreMissing damages discs at random.
+func TestExactlyThePermanentOnesAreMissing(t *testing.T) {
+	for seed := range uint64(25) {
+		rnd := rand.New(rand.NewPCG(seed, 3))
+		d := newDisc(500 + rnd.Int64N(2500))
+		d.seed, d.mute = seed, seed%3 == 0
+		d.max = []int{1, 7, 16, 32, 100}[rnd.IntN(5)]
+		opt := dvd()
+		opt.Medium = []disc.Medium{disc.MediumCD, disc.MediumDVD, disc.MediumBD}[rnd.IntN(3)]
+		var gone []disc.LBA
+		var shut, passing int64
+		for range rnd.IntN(40) {
+			at := disc.LBA(rnd.Int64N(d.sectors))
+			for ; int64(at) < d.sectors && rnd.IntN(20) > 0; at++ {
+				if d.flaws[at] != nil {
+					continue
+				}
+				switch rnd.IntN(5) {
+				case 0:
+					d.flaw(disc.ClassMedium, 1+rnd.IntN(2), at)
+					passing++
+				case 1:
+					d.flaw(disc.ClassProtected, -1, at)
+					gone = append(gone, at)
+					shut++
+				default:
+					d.flaw(disc.ClassMedium, -1, at)
+					gone = append(gone, at)
+				}
+			}
+		}
+		img := begun(t, d)
+		mustRip(t, d, img, opt)
+		s := mustSeal(t, img)
+		slices.Sort(gone)
+		var missing []disc.LBA
+		for _, e := range s.Missing {
+			for l := e.Start; l < e.End(); l++ {
+				missing = append(missing, l)
+			}
+		}
+		if !slices.Equal(missing, gone) {
+			t.Fatalf("seed %d: missing %v, want %v", seed, missing, gone)
+		}
+		want := disc.Counts{Total: d.sectors, Protected: shut, Unreadable: int64(len(gone)) - shut, Read: d.sectors - int64(len(gone))}
+		if s.Sectors != want {
+			t.Fatalf("seed %d: counts %+v, want %+v (with %d passing flaws)", seed, s.Sectors, want, passing)
+		}
+		if !bytes.Equal(bytesOf(t, img), d.image(gone...)) {
+			t.Fatalf("seed %d: the image is not the disc with zeroes for what is missing", seed)
+		}
+		img.Close()
+	}
+}
+
+func TestSecondTryIsSuspectUntilConfirmed(t *testing.T) {
+	d := newDisc(2000).flaw(disc.ClassMedium, 1, 40, 1205)
+	img := begun(t, d)
+	opt := dvd()
+	opt.Passes = []Pass{Sweep{}, Fill{}, Retry{Last: true}}
+	mustRip(t, d, img, opt)
+	// The large read failed, the ECC unit of the named sector was read on its second try.
+	for _, at := range []disc.LBA{32, 40, 47, 1205} {
+		if got := img.Map().At(at).Status; got != disc.StatusSuspect {
+			t.Errorf("sector %d is %s after its second try, want suspect", at, got)
+		}
+	}
+	for _, at := range []disc.LBA{31, 48, 1199} {
+		if got := img.Map().At(at).Status; got != disc.StatusRead {
+			t.Errorf("sector %d is %s, and nothing had failed there", at, got)
+		}
+	}
+	if img.State() != disc.ImageComplete {
+		t.Errorf("suspect sectors made the image %s", img.State())
+	}
+	d.asked = nil
+	opt.Passes = append(opt.Passes, Confirm{})
+	mustRip(t, d, img, opt)
+	if got := img.Counts(); got.Read != 2000 {
+		t.Errorf("after the confirming read: %+v", got)
+	}
+	far := 0
+	for _, e := range d.asked {
+		if e.Contains(40) {
+			break
+		}
+		far += int(e.Count)
+	}
+	if far < 1900 {
+		t.Errorf("only %d sectors of other places were read before the confirming read: the drive may have answered from its cache", far)
+	}
+}
+
+func TestReadsThatDisagreeAreContested(t *testing.T) {
+	d := newDisc(2000).flaw(disc.ClassMedium, 1, 40)
+	d.lies[42], d.lies[43] = 1, 1
+	img := begun(t, d)
+	mustRip(t, d, img, dvd())
+	want := disc.Counts{Total: 2000, Read: 1998, Contested: 2}
+	if got := img.Counts(); got != want || img.State() != disc.ImageIncomplete {
+		t.Errorf("counts %+v, state %s; want %+v", got, img.State(), want)
+	}
+	if !bytes.Equal(bytesOf(t, img), d.image()) {
+		t.Error("the second read replaced the first")
+	}
+	s := mustSeal(t, img)
+	if len(s.Missing) != 0 || s.State != disc.ImageIncomplete {
+		t.Errorf("sealed: %+v", s)
+	}
+	before := img.Map()
+	img = reopened(t, img)
+	if !img.Map().Equal(before) || len(img.Recovery().Lost) > 0 {
+		t.Errorf("after it was opened again: %+v, %+v", img.Counts(), img.Recovery())
+	}
+}
+
+func TestDamageIsJumpedAndComeBackTo(t *testing.T) {
+	d := newDisc(20000)
+	for l := disc.LBA(4000); l < 8000; l++ {
+		d.flaw(disc.ClassMedium, -1, l)
+	}
+	img := begun(t, d)
+	opt := dvd()
+	opt.Passes = []Pass{Sweep{}}
+	res := mustRip(t, d, img, opt)
+	// 4,000 sectors are 250 ECC units. Jumps of 1, 2, 4, 8, 9, 9... units.
+	if n := res.Passes[0].Errors; n > 32 {
+		t.Errorf("the sweep failed %d times in one place", n)
+	}
+	if n := img.Counts(); n.Read < 15800 || n.Untried != 0 {
+		t.Errorf("after the sweep: %+v", n)
+	}
+	opt.Passes = []Pass{Sweep{}, Fill{}}
+	mustRip(t, d, img, opt)
+	if n := img.Counts(); n.Read != 16000 || n.Skipped != 4000 {
+		t.Errorf("after the fill: %+v", n)
+	}
+}
+
+func TestOneBadSectorInEachUnitIsNotJumpedOver(t *testing.T) {
+	d := newDisc(6400)
+	for l := disc.LBA(300); l < 6400; l += 300 { // at least 256 clean ones between them
+		d.flaw(disc.ClassMedium, -1, l)
+	}
+	img := begun(t, d)
+	opt := dvd()
+	opt.Passes = []Pass{Sweep{}}
+	mustRip(t, d, img, opt)
+	if n := img.Counts(); n.Skipped != 21*16 {
+		t.Errorf("%d sectors skipped for 21 bad ECC units of 16", n.Skipped)
+	}
+}
+
+// TestOtherFailuresStopAndAreNoDamage: only the medium class may enter the map.
+func TestOtherFailuresStopAndAreNoDamage(t *testing.T) {
+	for _, class := range []disc.Class{disc.ClassGone, disc.ClassChanged, disc.ClassWedged, disc.ClassTransport, disc.ClassPermission, disc.ClassRefused, 0} {
+		d := newDisc(1000).flaw(class, 1, 640)
+		img := begun(t, d)
+		_, err := Rip(t.Context(), d, img, dvd())
+		if disc.ClassOf(err) != class || err == nil || !strings.Contains(err.Error(), "640") {
+			t.Errorf("%s: error %v", class, err)
+		}
+		want := disc.Counts{Total: 1000, Read: 640, Untried: 360}
+		if img.Counts() != want {
+			t.Errorf("%s: counts %+v, want %+v", class, img.Counts(), want)
+		}
+		onDisk, err := readMap(img.dir + "/" + MapFile)
+		if err != nil || !onDisk.Equal(img.Map()) {
+			t.Errorf("%s: the map on the disk is not the one in memory: %v", class, err)
+		}
+		mustRip(t, d, img, dvd())
+		if img.Counts().Read != 1000 || d.reads[639] != 1 {
+			t.Errorf("%s: gone on to %+v", class, img.Counts())
+		}
+		img.Close()
+	}
+}
+
+func TestDriveThatIsNotReadyIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisc(200).flaw(disc.ClassNotReady, 5, 64)
+		img := begun(t, d)
+		begin := time.Now()
+		mustRip(t, d, img, dvd())
+		if took := time.Since(begin); took < 4*time.Second || img.Counts().Read != 200 {
+			t.Errorf("after %s: %+v", took, img.Counts())
+		}
+		d = newDisc(200).flaw(disc.ClassNotReady, -1, 64)
+		img = begun(t, d)
+		begin = time.Now()
+		_, err := Rip(t.Context(), d, img, dvd())
+		if disc.ClassOf(err) != disc.ClassNotReady || time.Since(begin) > 2*time.Minute {
+			t.Errorf("after %s: %v", time.Since(begin), err)
+		}
+		if n := img.Counts(); n.Read != 64 || n.Skipped+n.Unreadable != 0 {
+			t.Errorf("counts %+v", n)
+		}
+	})
+}
+
+func TestUnrecordedIsNeverReadAndRunOutIsTried(t *testing.T) {
+	d := newDisc(1000).flaw(disc.ClassMedium, -1, 998).flaw(disc.ClassRefused, -1, 999).flaw(disc.ClassMedium, -1, 500)
+	img := begun(t, d)
+	opt := dvd()
+	opt.Unrecorded = []disc.Extent{{Start: 100, Count: 150}, {Start: 3, Count: 0}}
+	opt.RunOut = []disc.Extent{{Start: 700, Count: 2}, {Start: 998, Count: 2}}
+	mustRip(t, d, img, opt)
+	want := disc.Counts{Total: 1000, Unrecorded: 152, Unreadable: 1, Read: 847}
+	if img.Counts() != want {
+		t.Errorf("counts %+v, want %+v", img.Counts(), want)
+	}
+	for _, e := range d.asked {
+		if e.Start < 250 && e.End() > 100 {
+			t.Fatalf("read %+v, which is unrecorded", e)
+		}
+	}
+	opt.RunOut = []disc.Extent{{Start: 999, Count: 2}}
+	if _, err := Rip(t.Context(), d, img, opt); err == nil {
+		t.Error("a run-out behind the end of the disc was taken")
+	}
+}
+
+func TestStoppedRipKeepsWhatItHas(t *testing.T) {
+	d := newDisc(1000)
+	ctx, cancel := context.WithCancel(t.Context())
+	d.log = func(lba disc.LBA, n int, _ error) {
+		if lba > 500 {
+			cancel()
+		}
+	}
+	img := begun(t, d)
+	if _, err := Rip(ctx, d, img, dvd()); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v", err)
+	}
+	got := img.Counts().Read
+	if got < 500 || got == 1000 {
+		t.Fatalf("%d sectors read", got)
+	}
+	d.log = nil
+	mustRip(t, d, reopened(t, img), dvd())
+	for l, n := range d.reads {
+		if n != 1 {
+			t.Fatalf("sector %d was read %d times", l, n)
+		}
+	}
+}
+
+func TestChangedCapacityFailsItsCheck(t *testing.T) {
+	for name, c := range map[string]struct {
+		after int64
+		err   error
+		want  disc.Outcome
+	}{
+		"same": {100, nil, disc.Pass}, "other": {101, nil, disc.Failure}, "not said": {0, errors.New("no answer"), disc.NotRun},
+	} {
+		d := newDisc(100)
+		d.capacity = func() (int64, error) { return c.after, c.err }
+		opt := dvd()
+		opt.Capacity = 100
+		if res := mustRip(t, d, begun(t, d), opt); res.Checks[0].Outcome != c.want {
+			t.Errorf("%s: %+v", name, res.Checks[0])
+		}
+	}
+}
+
+func TestProgressIsToldWhileTheDriveSticks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisc(640)
+		d.delay = func(lba disc.LBA, n int) time.Duration {
+			if lba == 320 {
+				return time.Minute
+			}
+			return 100 * time.Millisecond
+		}
+		img := begun(t, d)
+		opt := dvd()
+		var told []Progress
+		opt.Progress = func(p Progress) { told = append(told, p) }
+		mustRip(t, d, img, opt)
+		// 62 s at two a second.
+		if len(told) < 110 || len(told) > 130 {
+			t.Errorf("told %d times in 62 s", len(told))
+		}
+		last := told[len(told)-1]
+		if last.Sectors.Read != 640 || last.ETA != 0 || last.Passes != 6 {
+			t.Errorf("last told %+v", last)
+		}
+		if p := told[2]; p.PassName != "sweep" || p.Pass != 1 || p.Rate < 300e3 || p.Rate > 900e3 || p.ETA <= 0 {
+			t.Errorf("told after 1.5 s at 655 kB/s: %+v", p)
+		}
+		// What came before the drive stuck was safe half a second into the sticking.
+		if p := told[20]; p.Sectors.Read != 320 {
+			t.Errorf("while the drive sticks %d of 320 sectors are safe", p.Sectors.Read)
+		}
+	})
+}
+
+func TestOneRipAtATime(t *testing.T) {
+	d := newDisc(100)
+	img := begun(t, d)
+	d.log = func(disc.LBA, int, error) {
+		if _, err := Seal(context.Background(), img, SealOptions{}); !errors.Is(err, ErrInUse) {
+			t.Errorf("sealed while it was ripped: %v", err)
+		}
+	}
+	mustRip(t, d, img, dvd())
+}
