@@ -127,15 +127,12 @@ func (n *annotating) identity(item, title *string) error {
 	if item != nil {
 		to := clamp(strings.TrimSpace(*item), maxName)
 		n.change("item", n.r.str("item"), to)
-		n.r.set("item", orNull(to))
 		if to == "" {
-			return addNeed(n.ctx, n.tx, id, Need{NeedsIdentity, noItem}, n.at)
-		}
-		if err := putItem(n.ctx, n.tx, to, n.r.str("title"), n.at); err != nil {
-			return err
-		}
-		n.r.set("title", nil)
-		if err := settleNeeds(n.ctx, n.tx, id, NeedsIdentity, n.at); err != nil {
+			n.r.set("item", nil)
+			if err := addNeed(n.ctx, n.tx, id, Need{NeedsIdentity, noItem}, n.at); err != nil {
+				return err
+			}
+		} else if err := giveItem(n.ctx, n.tx, n.r, to, n.at); err != nil {
 			return err
 		}
 	}

@@ -213,7 +213,15 @@ func putCarrier(ctx context.Context, tx *sql.Tx, in CarrierInfo, d disc.Disc, id
 			return err
 		}
 	}
-	for col, v := range map[string]string{"item": in.Item, "side": in.Side, "condition": in.Condition} {
+	if r.str("item") == "" && in.Item != "" {
+		if err := giveItem(ctx, tx, r, in.Item, at); err != nil {
+			return err
+		}
+	}
+	if r.str("item") == "" && r.str("title") == "" {
+		r.set("title", orNull(in.Title))
+	}
+	for col, v := range map[string]string{"side": in.Side, "condition": in.Condition} {
 		if r.str(col) == "" && v != "" {
 			r.set(col, v)
 		}
@@ -231,6 +239,17 @@ func putCarrier(ctx context.Context, tx *sql.Tx, in CarrierInfo, d disc.Disc, id
 		r.set("sessions", d.TOC.Sessions)
 	}
 	return r.update(ctx, tx)
+}
+
+// giveItem says which item a carrier belongs to; the title it had until now
+// becomes the item's.
+func giveItem(ctx context.Context, tx *sql.Tx, carrier row, item, at string) error {
+	if err := putItem(ctx, tx, item, carrier.str("title"), at); err != nil {
+		return err
+	}
+	carrier.set("item", item)
+	carrier.set("title", nil)
+	return settleNeeds(ctx, tx, carrier.str("id"), NeedsIdentity, at)
 }
 
 // putItem adds an item, or gives its title to one that has none.
