@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -96,7 +95,7 @@ func (v *validator) s3(key string, s StoreConfig) {
 	if (s.AccessKeyFile == "") != (s.SecretKeyFile == "") {
 		v.add(key, "access_key_file and secret_key_file go together; one of them is missing")
 	}
-	v.oneOf(key+".checksums", s.Checksums, "crc64nvme", "none")
+	v.oneOf(key+".checksums", s.Checksums, "crc64nvme", "md5")
 }
 
 // validator gathers mistakes.
@@ -173,26 +172,6 @@ func plainName(s string) bool {
 	return s != "" && len(s) <= 40 && !strings.ContainsFunc(s, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
 	})
-}
-
-// secret reads a one-line secret. What it holds never enters an error.
-func secret(file string) (string, error) {
-	st, err := os.Stat(file)
-	if err != nil {
-		return "", fmt.Errorf("read secret: %w", err)
-	}
-	if st.IsDir() || st.Size() > 64<<10 {
-		return "", fmt.Errorf("read secret %s: it is not a small file", file)
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("read secret: %w", err)
-	}
-	s := strings.TrimSpace(string(b))
-	if s == "" || strings.ContainsAny(s, "\r\n") {
-		return "", fmt.Errorf("read secret %s: it must hold one line", file)
-	}
-	return s, nil
 }
 
 // wants reports whether a drive is among those that the station may use.

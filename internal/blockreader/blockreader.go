@@ -217,3 +217,9 @@ func (s *Source) kindWord() string {
 func (s *Source) Info(context.Context) (disc.Drive, error) {
 	return disc.Drive{Key: strings.ReplaceAll(s.kindWord(), " ", "-") + ":" + s.path, KeyByPlace: true, Node: s.path, Model: s.kindWord()}, nil
 }
+
+// Size is the number of bytes there are now.
+func (s *Source) Size() (int64, error) { return s.size() }
+
+// ReadAt is io.ReaderAt over the bytes, without the checks of ReadSectors.
+func (s *Source) ReadAt(p []byte, off int64) (int, error) { return s.f.ReadAt(p, off) }

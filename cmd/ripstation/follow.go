@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"ripstation/station"
+)
+
+// teller tells notices as they come: a line each, and a progress bar below
+// them on a terminal.
+type teller struct {
+	lines  io.Writer
+	screen io.Writer // nil without a terminal
+	clock  bool      // lines begin with the time
+
+	bar   *progressbar.ProgressBar
+	focus string // what the bar shows
+}
+
+func (a *app) teller() *teller {
+	t := &teller{lines: a.talk, clock: true}
+	if a.terminal {
+		t.screen = a.err
+	}
+	return t
+}
+
+func (t *teller) tell(n station.Notice) {
+	if n.Progress != nil {
+		t.progress(n)
+		return
+	}
+	if n.Word == "" {
+		return
+	}
+	t.clear()
+	var b strings.Builder
+	if t.clock {
+		b.WriteString(n.Time.Local().Format("15:04:05  "))
+	}
+	fmt.Fprintf(&b, "%-5s %-8s  %s", place(n), short(n.ID), n.Word)
+	if n.Text != "" {
+		b.WriteString(": " + one(n.Text))
+	}
+	b.WriteByte('\n')
+	if n.Hint != "" {
+		b.WriteString("    -> " + one(n.Hint) + "\n")
+	}
+	// Talk that cannot be written has nobody to tell it to.
+	_, _ = io.WriteString(t.lines, b.String())
+}
+
+// place is the short name of a notice's drive.
+func place(n station.Notice) string {
+	if n.Node == "" {
+		return "-"
+	}
+	return one(filepath.Base(n.Node))
+}
+
+func (t *teller) progress(n station.Notice) {
+	p := n.Progress
+	if t.screen == nil || p.Total <= 0 {
+		return
+	}
+	key := n.Drive + n.ID + p.What
+	if t.bar != nil && t.focus != key {
+		if !t.bar.IsFinished() && n.Drive != "" && !strings.HasPrefix(t.focus, n.Drive) {
+			return // one bar at a time: the other drive's comes when this one is done
+		}
+		t.clear()
+	}
+	if t.bar == nil {
+		t.focus = key
+		t.bar = progressbar.NewOptions64(p.Total,
+			progressbar.OptionSetWriter(t.screen), progressbar.OptionShowBytes(true), progressbar.OptionSetWidth(30),
+			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetPredictTime(true), progressbar.OptionUseIECUnits(true))
+	}
+	what := place(n) + " " + p.What
+	if p.Missing > 0 {
+		what += fmt.Sprintf(", %d missing", p.Missing)
+	}
+	t.bar.Describe(one(what))
+	_ = t.bar.Set64(min(p.Done, p.Total))
+}
+
+func (t *teller) clear() {
+	if t.bar != nil {
+		_ = t.bar.Clear()
+		t.bar = nil
+	}
+}
+
+// story follows one drive's disc until its end.
+type story struct {
+	drive string
+	id    string
+	since time.Time
+}
+
+// about reports whether a notice belongs to the story; it learns the
+// carrier's id on the way, since copies are told without a drive.
+func (s *story) about(n station.Notice) bool {
+	if n.Drive != "" && n.Drive != s.drive || n.Time.Before(s.since) {
+		return false
+	}
+	if n.Drive == s.drive {
+		if n.ID != "" {
+			s.id = n.ID
+		}
+		return true
+	}
+	return s.id != "" && n.ID == s.id
+}
+
+// follow tells a story until its final notice, which it returns. ok is false
+// when the notices ended before.
+func (t *teller) follow(ctx context.Context, notices <-chan station.Notice, s *story) (final station.Notice, ok bool) {
+	defer t.clear()
+	for {
+		select {
+		case n, open := <-notices:
+			if !open {
+				return final, false
+			}
+			if !s.about(n) {
+				continue
+			}
+			t.tell(n)
+			if n.Final {
+				if n.ID == "" {
+					n.ID = s.id
+				}
+				return n, true
+			}
+		case <-ctx.Done():
+			return final, false
+		}
+	}
+}

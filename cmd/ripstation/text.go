@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/docker/go-units"
+)
+
+// safeWriter passes text on with everything that could steer a terminal
+// spelled out: what it prints may have come from a disc. Line ends and tabs
+// are left.
+type safeWriter struct{ w io.Writer }
+
+func (s safeWriter) Write(p []byte) (int, error) {
+	if _, err := s.w.Write(escape(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func escape(p []byte) []byte {
+	if !bytes.ContainsFunc(p, steers) && utf8.Valid(p) {
+		return p
+	}
+	var b bytes.Buffer
+	for len(p) > 0 {
+		r, n := utf8.DecodeRune(p)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, p[0])
+		case steers(r):
+			fmt.Fprintf(&b, `\u{%04x}`, r)
+		default:
+			b.WriteRune(r)
+		}
+		p = p[n:]
+	}
+	return b.Bytes()
+}
+
+func steers(r rune) bool {
+	if r == '\n' || r == '\t' || r == ' ' {
+		return false
+	}
+	return !unicode.IsPrint(r)
+}
+
+// one makes a text fit for one cell or line.
+func one(s string) string {
+	return string(escape([]byte(strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(s))))
+}
+
+// orDash is what stands in a table for what is not known.
+func orDash(s *string) string {
+	if s == nil || *s == "" {
+		return "-"
+	}
+	return one(*s)
+}
+
+// short is enough of an id to type.
+func short(id string) string { return one(id[:min(8, len(id))]) }
+
+func size(n int64) string { return units.BytesSize(float64(n)) }
+
+func day(t *time.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return t.UTC().Format("2006-01-02")
+}
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Local().Format("2006-01-02 15:04")
+}
+
+func sectors(n int64) string {
+	if n == 1 {
+		return "1 SECTOR"
+	}
+	return fmt.Sprintf("%d SECTORS", n)
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ripstation/disc"
+	"ripstation/station"
+	"ripstation/web"
+)
+
+func (a *app) drivesVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:     "drives",
+		Short:   "List the optical drives and what is in them",
+		Example: "  ripstation drives\n  ripstation drives --json",
+		Args:    cobra.NoArgs,
+		RunE: verb(func(ctx context.Context, _ []string) error {
+			cfg, err := loadConfig(a.config)
+			if err != nil {
+				return err
+			}
+			bays, err := bays(ctx, cfg)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(bays)
+			}
+			if len(bays) == 0 {
+				a.say("no optical drive is connected")
+				return nil
+			}
+			w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+			fmt.Fprintln(w, "DRIVE\tMODEL\tKEY\tSTATE\t")
+			for _, b := range bays {
+				d := b.Drive
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", one(d.Node), one(strings.TrimSpace(d.Vendor+" "+d.Model+" "+d.Firmware)), orDash(&d.Key), b.Word, one(b.Text))
+			}
+			return w.Flush()
+		}),
+	}
+}
+
+// bays are the running station's, else what the drives themselves say.
+func bays(ctx context.Context, cfg *Config) ([]station.BayStatus, error) {
+	c, err := web.Dial(ctx, cfg.Station.Socket)
+	if err == nil {
+		defer c.Close()
+		st, err := c.Status(ctx)
+		return st.Bays, err
+	}
+	if !errors.Is(err, web.ErrNotRunning) {
+		return nil, err
+	}
+	out := []station.BayStatus{}
+	for _, path := range nodes() {
+		d, err := nameOf(ctx, path)
+		b := station.BayStatus{Drive: d, Since: time.Now().UTC()}
+		var st disc.TrayStatus
+		if err == nil {
+			st, err = statusOf(ctx, d)
+		}
+		if err != nil {
+			b.Word, b.Text = station.WordDriveFault, err.Error()
+		} else {
+			b.Word = station.Word(strings.ToUpper(strings.ReplaceAll(string(st), "-", " ")))
+		}
+		out = append(out, b)
+	}
+	return out, nil
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"ripstation/catalog"
+)
+
+func (a *app) showVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show everything that is recorded of one disc",
+		Long:    "Show tells everything that is recorded of one disc. The beginning of its id is enough, as long as it fits one disc only.",
+		Example: "  ripstation show k3v9x2ma\n  ripstation show k3v9x2ma --json",
+		Args:    cobra.ExactArgs(1),
+		RunE: verb(func(ctx context.Context, args []string) error {
+			cfg, err := loadConfig(a.config)
+			if err != nil {
+				return err
+			}
+			b, err := a.books(ctx, cfg, false)
+			if err != nil {
+				return err
+			}
+			defer b.Close()
+			v, err := b.Show(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(v)
+			}
+			return a.printView(v)
+		}),
+	}
+}
+
+// printView prints one carrier for people.
+func (a *app) printView(v catalog.View) error {
+	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+	row := func(name, value string) { fmt.Fprintf(w, "%s\t%s\n", name, value) }
+	row("id", one(v.ID))
+	row("item", orDash(v.Item))
+	row("title", orDash(v.Title))
+	row("part", orDash(v.Part))
+	row("side", orDash(v.Side))
+	row("condition", orDash(v.Condition))
+	row("access", one(string(v.Access)))
+	row("disc", fmt.Sprintf("%s, %s, label %q, sessions %d", one(string(v.Medium)), one(string(v.Kind)), v.Label, v.Sessions))
+	row("disposition", one(string(v.Disposition)))
+	for _, n := range v.Needs {
+		row("needs you", one(n))
+	}
+	if i := v.Image; i != nil {
+		row("image", fmt.Sprintf("%s (version %d)", imageWords(i.State, i.Sectors), i.Version))
+		row("size", fmt.Sprintf("%d bytes (%s)", i.Size, size(i.Size)))
+		row("sectors", countsWords(v))
+		row("sha512", one(i.SHA512))
+		row("sha256", one(i.SHA256))
+		row("sha1", one(i.SHA1))
+		row("md5", one(i.MD5))
+	} else {
+		row("image", "none was made")
+	}
+	for _, c := range v.Checks {
+		row("check", fmt.Sprintf("%s: %s; %s", strings.ToUpper(one(string(c.Outcome))), one(c.Name), one(c.Message)))
+	}
+	for _, c := range v.Copies {
+		row("copy", fmt.Sprintf("%s in %s under %s, stored %s, read back %s%s", strings.ToUpper(one(string(c.State))), one(c.Store), one(c.Key),
+			day(c.StoredAt), day(c.ReadBackAt), withDetail(c.Detail)))
+	}
+	row("drive", one(strings.TrimSpace(v.Drive.Vendor+" "+v.Drive.Model+" "+v.Drive.Firmware+" "+v.Drive.Serial)))
+	for _, c := range v.Captures {
+		row("reading", fmt.Sprintf("%s  %s by %s%s", moment(c.Started), strings.ToUpper(one(string(c.Outcome))), one(c.Operator), withDetail(c.Reason)))
+	}
+	for _, e := range v.Events {
+		row("event", fmt.Sprintf("%s  %s %s: %s", moment(e.Time), one(string(e.Type)), one(string(e.Outcome)), one(e.Detail)))
+	}
+	return w.Flush()
+}
+
+func withDetail(s string) string {
+	if s == "" {
+		return ""
+	}
+	return ": " + one(s)
+}
+
+func countsWords(v catalog.View) string {
+	c := v.Image.Sectors
+	words := []string{fmt.Sprintf("%d in all, %d read", c.Total, c.Read)}
+	for _, p := range []struct {
+		n    int64
+		name string
+	}{{c.Suspect, "suspect"}, {c.Contested, "contested"}, {c.Unreadable, "unreadable"}, {c.Protected, "protected"},
+		{c.Unrecorded, "unrecorded"}, {c.Skipped, "skipped"}, {c.Untried, "untried"}} {
+		if p.n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", p.n, p.name))
+		}
+	}
+	return strings.Join(words, ", ")
+}

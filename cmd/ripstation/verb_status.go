@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"ripstation/station"
+	"ripstation/web"
+)
+
+func (a *app) statusVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:     "status",
+		Short:   "Show what the running station does: drives, spool, stores",
+		Example: "  ripstation status\n  ripstation status --json",
+		Args:    cobra.NoArgs,
+		RunE: verb(func(ctx context.Context, _ []string) error {
+			cfg, err := loadConfig(a.config)
+			if err != nil {
+				return err
+			}
+			c, err := web.Dial(ctx, cfg.Station.Socket)
+			if errors.Is(err, web.ErrNotRunning) {
+				return fmt.Errorf("%w; start it with `ripstation run`; `ripstation list` works without it", err)
+			}
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			st, err := c.Status(ctx)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(st)
+			}
+			return a.printStatus(st)
+		}),
+	}
+}
+
+func (a *app) printStatus(st station.Status) error {
+	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "DRIVE\tDISC\tSTATE\tDONE\t")
+	for _, b := range st.Bays {
+		done := "-"
+		if p := b.Progress; p != nil && p.Total > 0 {
+			done = fmt.Sprintf("%d %% of %s", p.Done*100/p.Total, size(p.Total))
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", one(b.Drive.Node), orDash(ptr(short(b.ID))), b.Word, done, one(b.Text))
+		if b.Hint != "" {
+			fmt.Fprintf(w, "\t\t-> %s\t\t\n", one(b.Hint))
+		}
+	}
+	if len(st.Jobs) > 0 {
+		fmt.Fprintln(w, "\nIN THE SPOOL\tITEM\tSTEP\tSIZE\tCOPIES")
+		for _, j := range st.Jobs {
+			copies := ""
+			for i, c := range j.Copies {
+				if i > 0 {
+					copies += ", "
+				}
+				copies += one(c.Store) + ": " + one(c.State)
+				if c.Message != "" {
+					copies += " (" + one(c.Message) + ")"
+				}
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", short(j.ID), orDash(&j.Item), one(string(j.Step)), size(j.Size), copies)
+		}
+	}
+	fmt.Fprintln(w, "\nSTORE\tREQUIRED\tWAITING\tOLDEST\t")
+	for _, s := range st.Stores {
+		oldest := "-"
+		if s.Oldest != nil {
+			oldest = moment(*s.Oldest)
+		}
+		fmt.Fprintf(w, "%s\t%v\t%d\t%s\t%s\n", one(s.Name), s.Required, s.Waiting, oldest, one(s.Message))
+	}
+	return w.Flush()
+}
+
+func ptr[T any](v T) *T { return &v }
