@@ -15,9 +15,10 @@ type bay struct {
 	s     *Station
 	inbox chan any // disc.DriveEvent, asked, ejectAsked
 
-	mu    sync.Mutex
-	drive disc.Drive
-	view  BayStatus
+	mu      sync.Mutex
+	drive   disc.Drive
+	view    BayStatus
+	opening bool // the story is opening the tray
 }
 
 type asked struct {
@@ -123,11 +124,14 @@ func (b *bay) run(ctx context.Context) {
 					}
 					ins, tries = m.Insertion, retries{}
 					stop(errAnotherStory)
+					b.forgetID()
 					b.s.departed(b.info().Key, ins)
 					start()
 				case disc.EventRemoved:
-					b.removed(now)
-					stop(errTakenOut)
+					if now == nil || !b.opens() { // else the story itself opened the tray, and says so
+						b.removed(now)
+						stop(errTakenOut)
+					}
 					ins, ask, tries = disc.Insertion{}, nil, retries{}
 					b.s.departed(b.info().Key, ins)
 				case disc.EventEjectRequested:
@@ -153,6 +157,7 @@ func (b *bay) run(ctx context.Context) {
 					ask = &m.Request
 					if now == nil {
 						tries = retries{}
+						b.forgetID()
 						start()
 					}
 				}
@@ -189,7 +194,7 @@ func (b *bay) begin(ctx context.Context, ins disc.Insertion, ask *Request) *tell
 	ctx, cancel := context.WithCancelCause(ctx)
 	t := &telling{ins: ins, cancel: cancel, done: make(chan struct{})}
 	b.mu.Lock()
-	b.view.ID = ""
+	b.opening = false
 	b.mu.Unlock()
 	go func() {
 		defer close(t.done)

@@ -109,7 +109,8 @@ func (s *Station) courier(ctx context.Context, j *job) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return s.release(ctx, j)
+	crashpoint.Here("read-back")
+	return s.release(j)
 }
 
 // collect waits for every required store's answer; the first error ends it.
@@ -246,7 +247,6 @@ func (s *Station) readBack(ctx context.Context, d *desk, j *job) error {
 		return err
 	}
 	s.say(Notice{ID: j.ID, Word: word, Text: text})
-	crashpoint.Here("read-back")
 	if state != catalog.ReadBack {
 		return fmt.Errorf("store %s: %w: %s", c.Store, errParked, detail)
 	}
@@ -255,7 +255,7 @@ func (s *Station) readBack(ctx context.Context, d *desk, j *job) error {
 
 // release lets the image leave the spool. The small files stay until the disc
 // has left its drive.
-func (s *Station) release(ctx context.Context, j *job) error {
+func (s *Station) release(j *job) error {
 	for _, f := range []string{ripper.ImageFile, ripper.MapFile, ripper.LedgerFile} {
 		if err := os.Remove(filepath.Join(j.dir, f)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("clear spool: %w", err)

@@ -78,6 +78,11 @@ func (b *bay) farewell(ctx context.Context, d Drive, j *job) (Outcome, error) {
 // open ejects the disc of one insertion and no other. A tray that stays shut
 // is told and tried again; it never becomes a success.
 func (b *bay) open(ctx context.Context, d Drive, ins disc.Insertion, id, text, hint string) error {
+	opening := func(on bool) {
+		b.mu.Lock()
+		b.opening = on
+		b.mu.Unlock()
+	}
 	for try := 1; ; try++ {
 		now, err := d.Insertion(ctx)
 		if err != nil {
@@ -86,11 +91,13 @@ func (b *bay) open(ctx context.Context, d Drive, ins disc.Insertion, id, text, h
 		if now != ins {
 			return errNotThis
 		}
+		opening(true)
 		err = d.Eject(ctx)
 		if err == nil {
 			b.notice(Notice{ID: id, Word: WordEjected, Text: text, Hint: hint})
 			return nil
 		}
+		opening(false)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

@@ -13,7 +13,6 @@ import (
 	"ripstation/catalog"
 	"ripstation/disc"
 	"ripstation/internal/atomicfile"
-	"ripstation/internal/crashpoint"
 	"ripstation/ripper"
 )
 
@@ -110,7 +109,6 @@ func (j *job) update(change func(*jobFile)) error {
 		return err
 	}
 	j.jobFile = next
-	crashpoint.Here("job-written")
 	return nil
 }
 

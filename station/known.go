@@ -10,6 +10,7 @@ import (
 
 	"ripstation/catalog"
 	"ripstation/disc"
+	"ripstation/internal/crashpoint"
 )
 
 // held is a carrier of the catalog that the disc in the drive is for sure.
@@ -69,6 +70,7 @@ func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *
 	b.s.mu.Lock()
 	b.s.jobs[j.ID] = j
 	b.s.mu.Unlock()
+	crashpoint.Here("job-written")
 	return j, nil, nil
 }
 

@@ -148,11 +148,19 @@ func (b *bay) removed(now *telling) {
 		return // it ended by itself at the same moment, and says so
 	default:
 	}
+	b.notice(Notice{ID: b.viewID(), Word: WordTakenOut, Text: "reading stopped where it was", Hint: "put the disc in again to go on", Final: true, Outcome: OutcomeTakenOut})
+}
+
+// opens reports whether the story is opening the tray, or has just done so.
+func (b *bay) opens() bool {
 	b.mu.Lock()
-	id, word := b.view.ID, b.view.Word
+	defer b.mu.Unlock()
+	return b.opening
+}
+
+// forgetID makes the bay one whose disc is not known yet.
+func (b *bay) forgetID() {
+	b.mu.Lock()
+	b.view.ID = ""
 	b.mu.Unlock()
-	if word == WordEjected {
-		return // by the story itself
-	}
-	b.notice(Notice{ID: id, Word: WordTakenOut, Text: "reading stopped where it was", Hint: "put the disc in again to go on", Final: true, Outcome: OutcomeTakenOut})
 }
