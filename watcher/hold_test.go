@@ -116,6 +116,7 @@ func TestHoldWaitsForTheCallUnderWay(t *testing.T) {
 			t.Error("Hold returned with a call still in the drive")
 		default:
 		}
+		v.set(disc.TrayLoaded, 1, dataCD) // what the call will say is the job's business by then
 		close(v.hang)
 		synctest.Wait()
 		select {
@@ -123,7 +124,10 @@ func TestHoldWaitsForTheCallUnderWay(t *testing.T) {
 		default:
 			t.Error("Hold did not return when the call had ended")
 		}
-		time.Sleep(2 * time.Minute)
+		time.Sleep(50 * time.Second)
+		w.expect()
+		time.Sleep(11 * time.Second)
+		w.expect("inserted S1 #4")
 		w.stop()
 	})
 }
