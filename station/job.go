@@ -74,6 +74,9 @@ type jobFile struct {
 // job is one disc in the spool. Its fields are changed by update alone.
 type job struct {
 	dir string
+	// These never change, and hide the ones in jobFile.
+	ID           string
+	ImageVersion int
 
 	mu sync.Mutex
 	jobFile
@@ -88,7 +91,7 @@ type job struct {
 }
 
 func newJob(dir string, f jobFile) *job {
-	return &job{dir: dir, jobFile: f, copies: map[string]*delivery{},
+	return &job{dir: dir, ID: f.ID, ImageVersion: f.ImageVersion, jobFile: f, copies: map[string]*delivery{},
 		mayOpen: make(chan struct{}), released: make(chan struct{}), parked: make(chan struct{}), roomWanted: make(chan struct{})}
 }
 

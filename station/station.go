@@ -93,13 +93,14 @@ func (s *Station) Run(ctx context.Context) error {
 // takeUp goes on with a job that the spool held at start, as far as it needs
 // no drive. What needs its disc waits for it.
 func (s *Station) takeUp(j *job) {
-	if j.Step == StepDone {
+	step := j.step()
+	if step == StepDone {
 		close(j.mayOpen)
 		close(j.released)
 		return
 	}
-	if j.Step.atLeast(StepSealed) {
-		s.say(Notice{ID: j.ID, Word: WordResumed, Text: fmt.Sprintf("the station was stopped when this disc was %s", j.Step)})
+	if step.atLeast(StepSealed) {
+		s.say(Notice{ID: j.ID, Word: WordResumed, Text: fmt.Sprintf("the station was stopped when this disc was %s", step)})
 		s.deliver(j)
 		return
 	}
