@@ -36,7 +36,8 @@ func (WallClock) Sleep(ctx context.Context, d time.Duration) error {
 }
 
 // VirtualClock stands still except when somebody sleeps on it or advances it:
-// hours of a drive's work pass at once. Drives may share one.
+// hours of a drive's work pass at once. Drives may share one. A medium spins up
+// on it only while commands take time (Timing.Command) or somebody advances it.
 type VirtualClock struct {
 	mu  sync.Mutex
 	now time.Time

@@ -192,6 +192,20 @@ func TestRefusals(t *testing.T) {
 	b.refused("power condition", "1b 00 00 00 f0 00", SenseInvalidField)
 }
 
+// TestInitiatorsRoom gives no initiator more than it takes, whatever the
+// command's allocation length says.
+func TestInitiatorsRoom(t *testing.T) {
+	b := newBench(t, Options{}, PressedCD(Pattern(1, 10), 10))
+	for _, cdb := range []string{"12 00 00 00 60 00", "43 00 00 00 00 00 00 ff ff 00", "46 00 00 00 00 00 00 ff ff 00", "25 00*9", read10(0, 2), readCD(0, 2, 0, 0xF8)} {
+		for _, room := range []int{0, 1, 7} {
+			status, in, _, err := b.n.Execute(t.Context(), unhex(t, cdb), nil, room)
+			if status != 0 || err != nil || len(in) > room {
+				t.Errorf("%s for %d bytes: status %02x, %d bytes (%v)", cdb, room, status, len(in), err)
+			}
+		}
+	}
+}
+
 func TestLog(t *testing.T) {
 	m := PressedCD(nil, 100)
 	m.Damage().Bad(disc.Extent{Start: 7, Count: 1})
