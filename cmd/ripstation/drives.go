@@ -36,10 +36,18 @@ func isOptical(path string) bool {
 }
 
 // nodePath makes a path of a drive's short name: sr0 is /dev/sr0, unless
-// there is a file of that name.
+// there is a file of that name. A link to a drive's node is followed.
 func nodePath(source string) string {
-	if filepath.Base(source) == source && !exists(source) && isOptical("/dev/"+source) {
-		return "/dev/" + source
+	if filepath.Base(source) == source && !exists(source) {
+		if node := "/dev/" + source; isOptical(node) {
+			source = node
+		}
+	}
+	if !isOptical(source) {
+		return source
+	}
+	if node, err := filepath.EvalSymlinks(source); err == nil {
+		return node
 	}
 	return source
 }

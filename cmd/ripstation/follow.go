@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -104,6 +105,7 @@ type story struct {
 	drive string
 	id    string
 	since time.Time
+	last  station.Notice // the drive's last one with a word
 }
 
 // about reports whether a notice belongs to the story; it learns the
@@ -116,33 +118,42 @@ func (s *story) about(n station.Notice) bool {
 		if n.ID != "" {
 			s.id = n.ID
 		}
+		if n.Word != "" && n.Progress == nil {
+			s.last = n
+		}
 		return true
 	}
 	return s.id != "" && n.ID == s.id
 }
 
-// follow tells a story until its final notice, which it returns. ok is false
-// when the notices ended before.
-func (t *teller) follow(ctx context.Context, notices <-chan station.Notice, s *story) (final station.Notice, ok bool) {
+var errBrokenOff = errors.New("the station stopped before the disc was done; it goes on when the station runs again")
+
+// follow tells a story until its final notice, which it returns. A final
+// notice without a word has those of the last one before.
+func (t *teller) follow(ctx context.Context, notices <-chan station.Notice, s *story) (final station.Notice, err error) {
 	defer t.clear()
 	for {
 		select {
 		case n, open := <-notices:
 			if !open {
-				return final, false
+				return n, errors.Join(ctx.Err(), errBrokenOff)
 			}
 			if !s.about(n) {
 				continue
 			}
 			t.tell(n)
-			if n.Final {
-				if n.ID == "" {
-					n.ID = s.id
-				}
-				return n, true
+			if !n.Final {
+				continue
 			}
+			if n.ID == "" {
+				n.ID = s.id
+			}
+			if n.Word == "" {
+				n.Word, n.Text, n.Hint = s.last.Word, s.last.Text, s.last.Hint
+			}
+			return n, nil
 		case <-ctx.Done():
-			return final, false
+			return final, ctx.Err()
 		}
 	}
 }

@@ -86,7 +86,7 @@ func (a *app) rip(ctx context.Context, in station.Request, part string) error {
 		return err
 	}
 	in.Operator = operator(in.Operator, cfg)
-	if in.Source, err = sourcePath(in.Source); err != nil {
+	if in.Source, err = sourcePath(nodePath(in.Source)); err != nil {
 		return err
 	}
 	c, err := web.Dial(ctx, cfg.Station.Socket)
@@ -113,49 +113,15 @@ func (a *app) ripThere(ctx context.Context, c *web.Client, in station.Request) e
 	if err != nil {
 		return err
 	}
-	final, last, err := a.untilFinal(ctx, notices, &story{drive: r.Drive.Key, since: since})
+	final, err := a.teller().follow(ctx, notices, &story{drive: r.Drive.Key, since: since})
 	if err != nil {
 		return err
 	}
-	return a.ripped(ctx, remote{c}, final, last)
-}
-
-// untilFinal tells a story to its end. last is the last notice with a word
-// before the final one.
-func (a *app) untilFinal(ctx context.Context, notices <-chan station.Notice, s *story) (final, last station.Notice, err error) {
-	t := a.teller()
-	heard := make(chan station.Notice)
-	go func() {
-		defer close(heard)
-		for n := range notices {
-			if n.Word != "" && n.Progress == nil && n.Drive == s.drive && !n.Time.Before(s.since) {
-				last = n
-			}
-			select {
-			case heard <- n:
-			case <-ctx.Done():
-				return
-			}
-			if n.Final && n.Drive == s.drive && !n.Time.Before(s.since) {
-				return
-			}
-		}
-	}()
-	final, ok := t.follow(ctx, heard, s)
-	if !ok {
-		if err := ctx.Err(); err != nil {
-			return final, last, err
-		}
-		return final, last, errors.New("the station stopped before the disc was done; it goes on when the station runs again")
-	}
-	return final, last, nil
+	return a.ripped(ctx, remote{c}, final)
 }
 
 // ripped tells the end and gives its exit code.
-func (a *app) ripped(ctx context.Context, b books, final, last station.Notice) error {
-	if final.Word == "" {
-		final.Word, final.Text, final.Hint = last.Word, last.Text, last.Hint
-	}
+func (a *app) ripped(ctx context.Context, b books, final station.Notice) error {
 	res := ripResult{Outcome: final.Outcome, Word: final.Word, Text: final.Text, Hint: final.Hint, Drive: final.Drive, ID: final.ID}
 	if final.ID != "" {
 		v, err := b.Show(ctx, final.ID)
@@ -183,7 +149,6 @@ func (a *app) ripped(ctx context.Context, b books, final, last station.Notice) e
 // ripHere does it in this process, with a station of its own that works on
 // the same spool, catalog and stores.
 func (a *app) ripHere(ctx context.Context, cfg *Config, in station.Request) error {
-	in.Source = nodePath(in.Source)
 	if !isOptical(in.Source) {
 		if _, err := os.Stat(in.Source); err != nil {
 			return fmt.Errorf("%s: there is no such drive or file; `ripstation drives` lists the drives", one(in.Source))
@@ -221,12 +186,11 @@ func (m *machine) ripOne(ctx context.Context, a *app, watching func(context.Cont
 		if err != nil {
 			return err
 		}
-		s := &story{drive: d.Key, since: since}
-		final, last, err := a.untilFinal(ctx, notices, s)
+		final, err := a.teller().follow(ctx, notices, &story{drive: d.Key, since: since})
 		if err != nil {
 			return err
 		}
-		told = a.settle(ctx, m, final, last)
+		told = a.settle(ctx, m, final)
 		return nil
 	})
 	err := g.Wait()
@@ -237,7 +201,7 @@ func (m *machine) ripOne(ctx context.Context, a *app, watching func(context.Cont
 }
 
 // settle stays until the copies have been read back: nobody else would.
-func (a *app) settle(ctx context.Context, m *machine, final, last station.Notice) error {
+func (a *app) settle(ctx context.Context, m *machine, final station.Notice) error {
 	if final.ID != "" {
 		a.say("waiting until the required copies have been read back; Ctrl-C leaves that to the next start")
 		if err := m.Settled(ctx, final.ID); err != nil {
@@ -247,7 +211,7 @@ func (a *app) settle(ctx context.Context, m *machine, final, last station.Notice
 			return err
 		}
 	}
-	return a.ripped(ctx, m.local, final, last)
+	return a.ripped(ctx, m.local, final)
 }
 
 // ripHands are the hands for one source. A drive is watched, so that its

@@ -1,0 +1,427 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"ripstation/archive"
+	"ripstation/catalog"
+	"ripstation/disc"
+	"ripstation/internal/blockreader"
+	"ripstation/station"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// shelf is a catalog's answers without a catalog.
+type shelf struct {
+	mu        sync.Mutex
+	query     Query
+	annotated map[string]Annotation
+	audit     func(ctx context.Context, full bool, progress func(AuditProgress)) (any, error)
+}
+
+func (s *shelf) List(_ context.Context, q Query) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.query = q
+	return []string{"one", "two"}, nil
+}
+
+func (s *shelf) Show(_ context.Context, id string) (any, error) {
+	switch id {
+	case "here":
+		return map[string]string{"id": id}, nil
+	case "broken":
+		return nil, errors.New("the disk gives errors")
+	}
+	return nil, &Error{Code: CodeNotFound, Message: fmt.Sprintf("disc %q: not in the catalog", id)}
+}
+
+func (s *shelf) Annotate(ctx context.Context, id string, a Annotation) (any, error) {
+	s.mu.Lock()
+	s.annotated[id] = a
+	s.mu.Unlock()
+	return s.Show(ctx, id)
+}
+
+func (s *shelf) Audit(ctx context.Context, full bool, progress func(AuditProgress)) (any, error) {
+	return s.audit(ctx, full, progress)
+}
+
+// bench is a station that reads image files, with its API on a socket.
+type bench struct {
+	dir, socket string
+	shelf       *shelf
+	c           *Client
+}
+
+func start(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{dir: t.TempDir(), shelf: &shelf{annotated: map[string]Annotation{}}}
+	b.socket = filepath.Join(b.dir, "s")
+	ctx, stop := context.WithCancel(context.Background())
+	cat, err := catalog.Open(ctx, filepath.Join(b.dir, "catalog.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := archive.NewDir(archive.DirConfig{Name: "local", Root: filepath.Join(b.dir, "store"), Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := station.New(station.Config{
+		Spool: filepath.Join(b.dir, "spool"), Stores: []station.Store{{Store: store, Required: true}}, Eject: station.EjectStored,
+		Catalog: cat, Log: zerolog.Nop(),
+		Open: func(_ context.Context, d disc.Drive) (station.Drive, error) { return blockreader.Open(d.Node) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Listen(b.socket, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := st.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	wg.Go(func() {
+		if err := New(Config{Station: st, Books: b.shelf, Program: "test", Log: zerolog.Nop()}).Run(ctx, l); err != nil {
+			t.Error(err)
+		}
+	})
+	if b.c, err = Dial(ctx, b.socket); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		b.c.Close()
+		stop()
+		wg.Wait()
+		if err := cat.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Lstat(b.socket); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the socket is left behind: %v", err)
+		}
+	})
+	return b
+}
+
+func code(err error) Code {
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+func TestBooksOverTheSocket(t *testing.T) {
+	b, ctx := start(t), context.Background()
+	v, err := b.c.Version(ctx)
+	if err != nil || v.Program != "test" || v.PID != os.Getpid() {
+		t.Errorf("version %+v, %v", v, err)
+	}
+	var list []string
+	q := Query{Image: "incomplete", Copy: "read back", Item: "a&b=c/?", NeedsYou: true, Limit: 7}
+	if err := b.c.List(ctx, q, &list); err != nil || len(list) != 2 || b.shelf.query != q {
+		t.Errorf("list %q, %v; the query arrived as %+v", list, err, b.shelf.query)
+	}
+	var view map[string]string
+	if err := b.c.Show(ctx, "here", &view); err != nil || view["id"] != "here" {
+		t.Errorf("show %v, %v", view, err)
+	}
+	if err := b.c.Show(ctx, "../../etc", &view); code(err) != CodeNotFound || !strings.Contains(err.Error(), `"../../etc"`) {
+		t.Errorf("an id that looks like a path: %v", err)
+	}
+	if err := b.c.Show(ctx, "broken", &view); code(err) != CodeFailed || !strings.Contains(err.Error(), "the disk gives errors") {
+		t.Errorf("a failure: %v", err)
+	}
+	item, part := "ABC", 2
+	if err := b.c.Annotate(ctx, "here", Annotation{Item: &item, Part: &part, Operator: "ada"}, &view); err != nil {
+		t.Fatal(err)
+	}
+	if a := b.shelf.annotated["here"]; *a.Item != "ABC" || *a.Part != 2 || a.Title != nil || a.Operator != "ada" {
+		t.Errorf("annotation arrived as %+v", a)
+	}
+}
+
+// One image goes through the station; its story is heard from the first word
+// to the final notice by a client that listened before it asked.
+func TestRipIsHeardToItsEnd(t *testing.T) {
+	b := start(t)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	image := filepath.Join(b.dir, "image.iso")
+	if err := os.WriteFile(image, make([]byte, 40*disc.SectorSize), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	notices, err := b.c.Notices(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := b.c.Rip(ctx, station.Request{Source: image, Item: "I1", Operator: "ada"})
+	if err != nil || r.Drive.Node != image {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	words := map[station.Word]bool{}
+	var final station.Notice
+	for n := range notices {
+		words[n.Word] = true
+		if n.Final && n.Drive == r.Drive.Key {
+			final = n
+			break
+		}
+	}
+	if final.Outcome != station.OutcomeDone || !words[station.WordInserted] || !words[station.WordComplete] || !words[station.WordRecorded] {
+		t.Errorf("final %+v; words %v", final, words)
+	}
+	st, err := b.c.Status(ctx)
+	if err != nil || len(st.Bays) != 1 || st.Bays[0].Drive.Node != image || len(st.Stores) != 1 {
+		t.Errorf("status %+v, %v", st, err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	b, ctx := start(t), context.Background()
+	if _, err := b.c.Rip(ctx, station.Request{Source: filepath.Join(b.dir, "absent.iso")}); code(err) != CodeNotFound {
+		t.Errorf("no such file: %v", err)
+	}
+	if _, err := b.c.Rip(ctx, station.Request{Source: b.dir}); code(err) != CodeFailed || !strings.Contains(err.Error(), "is a folder") {
+		t.Errorf("a folder: %v", err)
+	}
+	if err := b.c.Eject(ctx, "sr7"); code(err) != CodeNotFound {
+		t.Errorf("no such drive: %v", err)
+	}
+	big := station.Request{Source: strings.Repeat("x", maxBody+1)}
+	if _, err := b.c.Rip(ctx, big); code(err) != CodeUsage {
+		t.Errorf("a request that is too large: %v", err)
+	}
+	raw := func(method, path, body string) (int, Error) {
+		req, err := http.NewRequest(method, "http://x"+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := b.c.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var e Error
+		text, _ := io.ReadAll(resp.Body)
+		_ = json.Unmarshal(text, &e)
+		return resp.StatusCode, e
+	}
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		want               string
+	}{
+		{"GET", "/api/v1/list?colour=red", "", 400, `cannot be narrowed by "colour"`},
+		{"GET", "/api/v1/list?limit=-1", "", 400, "limit is"},
+		{"GET", "/api/v1/list?needs_you=perhaps", "", 400, "true or false"},
+		{"POST", "/api/v1/rip", `{"sauce":"x"}`, 400, "sauce"},
+		{"POST", "/api/v1/rip", `{"source":"x"} {}`, 400, "more than one"},
+		{"POST", "/api/v1/rip", `[`, 400, "not the JSON"},
+		{"POST", "/api/v1/rip", `{"source":"x","item":"a\nb"}`, 500, "control character"},
+		{"GET", "/api/v1/rip", "", 404, "there is no GET"},
+		{"GET", "/api/v2/status", "", 404, "the API is under /api/v1/"},
+		{"DELETE", "/api/v1/show/here", "", 404, "there is no DELETE"},
+	} {
+		status, e := raw(c.method, c.path, c.body)
+		if status != c.status || !strings.Contains(e.Message, c.want) {
+			t.Errorf("%s %s %s: %d %+v; want %d, %q", c.method, c.path, c.body, status, e, c.status, c.want)
+		}
+	}
+}
+
+func TestAuditStreams(t *testing.T) {
+	b, ctx := start(t), context.Background()
+	entered, leave := make(chan struct{}), make(chan struct{})
+	b.shelf.audit = func(ctx context.Context, full bool, progress func(AuditProgress)) (any, error) {
+		progress(AuditProgress{Store: "local", Done: 1, Total: 2})
+		close(entered)
+		<-leave
+		return map[string]bool{"full": full}, nil
+	}
+	var wg sync.WaitGroup
+	var seen []AuditProgress
+	var report map[string]bool
+	var first error
+	wg.Go(func() {
+		first = b.c.Audit(ctx, true, func(p AuditProgress) { seen = append(seen, p) }, &report)
+	})
+	<-entered
+	if err := b.c.Audit(ctx, false, nil, &report); code(err) != CodeConflict {
+		t.Errorf("a second audit at the same time: %v", err)
+	}
+	close(leave)
+	wg.Wait()
+	if first != nil || !report["full"] || len(seen) != 1 || seen[0].Store != "local" {
+		t.Errorf("report %v, progress %+v, %v", report, seen, first)
+	}
+	b.shelf.audit = func(context.Context, bool, func(AuditProgress)) (any, error) {
+		return nil, &Error{Code: CodeConflict, Message: "cannot now", Hint: "wait"}
+	}
+	err := b.c.Audit(ctx, false, nil, &report)
+	if e := (*Error)(nil); !errors.As(err, &e) || e.Hint != "wait" {
+		t.Errorf("an audit that fails: %v", err)
+	}
+	// A caller that leaves ends its audit.
+	gone := make(chan error, 1)
+	b.shelf.audit = func(ctx context.Context, _ bool, _ func(AuditProgress)) (any, error) {
+		<-ctx.Done()
+		gone <- ctx.Err()
+		return nil, ctx.Err()
+	}
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	if err := b.c.Audit(short, false, nil, &report); err == nil {
+		t.Error("an audit that was left gave no error")
+	}
+	if err := <-gone; !errors.Is(err, context.Canceled) {
+		t.Errorf("the audit ended with %v", err)
+	}
+}
+
+func TestSocketIsForUserAndGroup(t *testing.T) {
+	g, err := user.LookupGroupId("1") // any group that exists and is not our own
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		group string
+		mode  os.FileMode
+	}{{"", 0o600}, {"no-such-group-here", 0o600}, {g.Name, 0o660}} {
+		p := filepath.Join(t.TempDir(), "s")
+		l, err := Listen(p, c.group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		st, err := os.Stat(p)
+		want := c.mode
+		if os.Geteuid() != 0 && c.mode == 0o660 {
+			want = 0o600 // only root may give files to other groups
+		}
+		if err != nil || st.Mode().Perm() != want {
+			t.Errorf("group %q: mode %v, %v; want %v", c.group, st.Mode().Perm(), err, want)
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestStaleSocketIsReplacedAndALiveOneIsNot(t *testing.T) {
+	ctx := context.Background()
+	p := filepath.Join(t.TempDir(), "folder", "s")
+	if _, err := Dial(ctx, p); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("no socket: %v", err)
+	}
+	l, err := Listen(p, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(p, ""); !errors.Is(err, ErrRunning) {
+		t.Errorf("with one listening: %v", err)
+	}
+	// As after a kill: the file is there, nobody listens, the lock is gone.
+	s := l.(socket)
+	s.Listener.(*net.UnixListener).SetUnlinkOnClose(false)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(p); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Dial(ctx, p); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("a stale socket: %v", err)
+	}
+	if l, err = Listen(p, ""); err != nil {
+		t.Fatalf("over a stale socket: %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	// A program that answers without the lock, and a file that is no socket.
+	other, err := net.Listen("unix", p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(p, ""); !errors.Is(err, ErrRunning) {
+		t.Errorf("somebody else's live socket: %v", err)
+	}
+	if err := other.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(p, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(p, ""); err == nil || !strings.Contains(err.Error(), "no socket") {
+		t.Errorf("a file: %v", err)
+	}
+	if b, _ := os.ReadFile(p); !bytes.Equal(b, []byte("precious")) {
+		t.Error("the file was touched")
+	}
+}
+
+// A station that stops ends its streams, and the client says so.
+func TestEndOfTheStationEndsTheStream(t *testing.T) {
+	dir := t.TempDir()
+	l, err := Listen(filepath.Join(dir, "s"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cat, err := catalog.Open(context.Background(), filepath.Join(dir, "c.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cat.Close()
+	store, err := archive.NewDir(archive.DirConfig{Name: "l", Root: filepath.Join(dir, "store"), Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := station.New(station.Config{Spool: filepath.Join(dir, "spool"), Stores: []station.Store{{Store: store, Required: true}},
+		Eject: station.EjectStored, Catalog: cat, Log: zerolog.Nop(),
+		Open: func(context.Context, disc.Drive) (station.Drive, error) { return nil, station.ErrNoDrive }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- New(Config{Station: st, Books: &shelf{}, Log: zerolog.Nop()}).Run(ctx, l) }()
+	c, err := Dial(ctx, filepath.Join(dir, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	notices, err := c.Notices(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Errorf("server: %v", err)
+	}
+	for range notices {
+	}
+	if _, err := c.Status(context.Background()); err == nil {
+		t.Error("a stopped station answers")
+	}
+}
