@@ -68,6 +68,7 @@ func TestSequences(t *testing.T) {
 		}, []string{"inserted S1 #4"}},
 		{"empty tray closes", func(v *vdrive) {
 			v.set(disc.TrayNotReady, 0, nil)
+			v.event("change", nil)
 			time.Sleep(3 * time.Second)
 			v.set(disc.TrayEmpty, 0, nil)
 		}, nil},
