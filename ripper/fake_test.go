@@ -133,6 +133,13 @@ func (d *fakeDisc) image(missing ...disc.LBA) []byte {
 
 func dvd() Options { return Options{Drive: "FAKE DVD 1.0 #1", Medium: disc.MediumDVD} }
 
+// unconfirmed are options without confirming reads, which are second reads of
+// what is safe: a test that counts those leaves them out.
+func unconfirmed() Options {
+	passes := DefaultPasses(3)
+	return Options{Drive: "FAKE CD 1.0 #1", Medium: disc.MediumCD, Passes: passes[:len(passes)-1]}
+}
+
 // begun is a fresh image for the disc.
 func begun(t testing.TB, d *fakeDisc) *Image {
 	t.Helper()
