@@ -57,6 +57,11 @@ func TestUnrecordedExtents(t *testing.T) {
 			medium: disc.MediumDVD, sectors: 1600,
 			want: []disc.Extent{{Start: 1000, Count: 600}},
 		},
+		"a blank track that claims the one behind it": {
+			toc:    disc.TOC{Tracks: []disc.Track{data(1, 1, 0, 1000), {Number: 2, Session: 1, Data: true, Blank: true, Start: 1000, Sectors: 600}, data(3, 1, 1200, 400)}},
+			medium: disc.MediumDVD, sectors: 1600,
+			want: []disc.Extent{{Start: 1000, Count: 200}},
+		},
 		"sizes that no disc has": {
 			toc:    disc.TOC{Tracks: []disc.Track{data(1, 1, 0, 1<<32-1), data(2, 2, 1<<31-1, 1<<32-1), data(3, 3, -5, 9)}},
 			medium: disc.MediumDVD, sectors: 5000,

@@ -26,6 +26,7 @@ func TestParseSense(t *testing.T) {
 		"descriptor, LBA not valid":      {b: "72 03 11 05 00 00 00 0c 00 0a 00 00 00 00 00 00 00 01 02 03", want: Sense{Key: 3, ASC: 0x11, ASCQ: 5}},
 		"descriptor, deferred":           {b: "73 04 44 00 00 00 00 00", want: Sense{Key: 4, ASC: 0x44, Deferred: true}},
 		"descriptor, cut in the LBA":     {b: "72 03 11 05 00 00 00 0c 00 0a 80 00 00 00", want: Sense{Key: 3, ASC: 0x11, ASCQ: 5}},
+		"descriptor, LBA a byte short":   {b: "72 03 11 05 00 00 00 0b 00 09 80 00 00 00 00 00 00 01 02", want: Sense{Key: 3, ASC: 0x11, ASCQ: 5}},
 		"descriptor, head alone":         {b: "72 02 3a 01", want: Sense{Key: 2, ASC: 0x3A, ASCQ: 1}},
 		"vendor format":                  {b: "7f 00 03 00 00 00 00 0a 00 00 00 00 11 05", bad: true},
 		"zeroes":                         {b: "00 00 00 00 00 00 00 00", bad: true},

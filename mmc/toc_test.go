@@ -120,6 +120,10 @@ func TestTrackInformationAnswer(t *testing.T) {
 	if got, _ = parseTrackInformation(b); !got.Blank || got.LastRecorded != -1 || got.DataMode != 0x0F {
 		t.Errorf("%+v", got)
 	}
+	b[1], b[6], b[7] = 0x1A, 0x01, 0x02 // ends before the last recorded address
+	if got, _ = parseTrackInformation(b); got.LastRecorded != -1 || got.Track != 2 {
+		t.Errorf("bytes behind the answer's end count: %+v", got)
+	}
 	_, err = parseTrackInformation(b[:27])
 	wantClass(t, err, disc.ClassRefused)
 }
