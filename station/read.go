@@ -166,10 +166,18 @@ func sectors(n int64) string {
 	return fmt.Sprintf("%d sectors", n)
 }
 
+// passes says what each pass did, leaving out those that found nothing to do.
 func passes(r ripper.Result) string {
 	var s []string
 	for _, p := range r.Passes {
-		s = append(s, fmt.Sprintf("%s: %d sectors in %d reads, %d failed", p.Name, p.Sectors, p.Reads, p.Errors))
+		if p.Reads == 0 {
+			continue
+		}
+		text := fmt.Sprintf("%s: %s in %d reads", p.Name, sectors(p.Sectors), p.Reads)
+		if p.Errors > 0 {
+			text += fmt.Sprintf(", %d of them failed", p.Errors)
+		}
+		s = append(s, text)
 	}
 	if len(s) == 0 {
 		return "nothing was left to read"
