@@ -61,7 +61,8 @@ type Disc struct {
 	Unrecorded []Extent `json:"unrecorded"`
 	// RunOut are the extents where a recordable CD may be unreadable without
 	// being damaged: the two run-out blocks that end a track written track at
-	// once, and the pregap before the next one. No drive tells such a track
+	// once, the pregap before the next one, and a few last sectors that the
+	// lead-out counts and READ CAPACITY does not. No drive tells such a track
 	// from one written disc at once, where the same sectors hold data: they are
 	// to be read like any other, and only those that cannot be read are
 	// unrecorded.

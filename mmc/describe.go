@@ -55,6 +55,9 @@ func (s *survey) disc() disc.Disc {
 	if s.medium == disc.MediumCD && out.Recordable {
 		out.RunOut = runOut(out.TOC, s.raw, s.tracks, out.Sectors)
 	}
+	if s.medium == disc.MediumCD {
+		out.RunOut = merged(append(out.RunOut, behindCapacity(s.capacity, out.Sectors)...))
+	}
 	return out
 }
 

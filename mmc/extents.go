@@ -155,3 +155,14 @@ func runOut(toc disc.TOC, raw *rawTOC, infos []TrackInformation, sectors int64) 
 	}
 	return out
 }
+
+// behindCapacity are the last sectors of a CD that its lead-out counts and READ
+// CAPACITY does not: drives may leave out run-out or a postgap. More than that
+// is not explained away.
+func behindCapacity(capacity, sectors int64) []disc.Extent {
+	n := sectors - capacity
+	if capacity == 0 || n <= 0 || n > pregap+runOutBlocks {
+		return nil
+	}
+	return []disc.Extent{{Start: disc.LBA(capacity), Count: n}}
+}

@@ -94,6 +94,26 @@ func TestRunOut(t *testing.T) {
 	}
 }
 
+func TestBehindCapacity(t *testing.T) {
+	for _, c := range []struct {
+		capacity, sectors int64
+		want              []disc.Extent
+	}{
+		{5000, 5000, nil}, {5002, 5000, nil}, {0, 100, nil}, {4848, 5001, nil},
+		{4998, 5000, []disc.Extent{{Start: 4998, Count: 2}}}, {4848, 5000, []disc.Extent{{Start: 4848, Count: 152}}},
+	} {
+		if got := behindCapacity(c.capacity, c.sectors); !slices.Equal(got, c.want) {
+			t.Errorf("capacity %d of %d: %v, want %v", c.capacity, c.sectors, got, c.want)
+		}
+	}
+	f := cd()
+	f.gives(opReadCapacity, "00 00 13 87 00 00 08 00")
+	got, err := f.drive().Identify(t.Context())
+	if want := []disc.Extent{{Start: 5000, Count: 2}}; err != nil || got.Sectors != 5002 || !slices.Equal(got.RunOut, want) {
+		t.Errorf("%d sectors, run-out %v, %v", got.Sectors, got.RunOut, err)
+	}
+}
+
 func TestProbePoints(t *testing.T) {
 	if got := probePoints(100, 800); !slices.Equal(got, []disc.LBA{100, 116, 200, 300, 400, 500, 600, 700}) {
 		t.Error(got)
