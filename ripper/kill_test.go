@@ -41,14 +41,10 @@ func killDisc(log string, passing bool) (*fakeDisc, error) {
 			return nil, fmt.Errorf("%q: %w", line, err)
 		}
 		for i := range disc.LBA(n) {
-			f := d.flaws[lba+i]
-			switch {
-			case word == "read":
+			if word == "read" {
 				d.reads[lba+i]++
-			case f != nil && f.times > 0:
+			} else if f := d.flaws[lba+i]; f != nil && f.times != 0 {
 				f.times--
-			}
-			if word != "read" && f != nil {
 				break
 			}
 		}
