@@ -75,7 +75,6 @@ func unrecorded(toc disc.TOC, medium disc.Medium, raw *rawTOC, sectors int64) []
 			add(start, int64(b.Start))
 		}
 	}
-	slices.SortFunc(out, func(a, b disc.Extent) int { return int(int64(a.Start) - int64(b.Start)) })
 	return merged(out)
 }
 
@@ -105,8 +104,9 @@ func gapStart(a, b disc.Track, medium disc.Medium, raw *rawTOC) (int64, bool) {
 	return int64(a.Start) + a.Sectors, a.Sectors > 0
 }
 
-// merged joins extents, sorted by start, that overlap or touch.
+// merged sorts extents and joins those that overlap or touch.
 func merged(in []disc.Extent) []disc.Extent {
+	slices.SortFunc(in, func(a, b disc.Extent) int { return int(int64(a.Start) - int64(b.Start)) })
 	var out []disc.Extent
 	for _, e := range in {
 		if n := len(out); n > 0 && e.Start <= out[n-1].End() {
