@@ -1,0 +1,132 @@
+package audit
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Code numbers what an audit can find. A number never changes its meaning.
+type Code string
+
+const (
+	ObjectMissing  Code = "A001" // an object of the payload is not in the store
+	SizeDiffers    Code = "A002"
+	DigestDiffers  Code = "A003" // every byte was read, and they are others
+	Untracked      Code = "A004" // objects that no copy in the catalog accounts for
+	Unfinished     Code = "A005" // an untracked bag without its last tag manifest
+	CouldNotLook   Code = "A006" // nothing is known of what lies there
+	CatalogDamaged Code = "A007"
+	RecordDiffers  Code = "A008" // the stored record.json is not the catalog's
+	Unrecorded     Code = "A009" // a bag of a known disc, in a version or store that the catalog has no copy in
+	StoreChecksum  Code = "A010" // the checksum that the store recorded is another one
+	TagFileMissing Code = "A011"
+	BagMalformed   Code = "A012"
+	DamagedSoFar   Code = "A013" // known to be damaged from before; this audit did not read it
+)
+
+// meanings says what each code is and what to do about it, for a person.
+var meanings = map[Code][2]string{
+	ObjectMissing:  {"an object is missing", "look for it on that store; the other copies of this disc are the way back"},
+	SizeDiffers:    {"an object has another size than recorded", "keep it as it is; the other copies of this disc are the way back"},
+	DigestDiffers:  {"an object holds other bytes than recorded", "keep it as it is; the other copies of this disc are the way back"},
+	Untracked:      {"objects that the catalog does not know", "find out who put them there; nothing of it was touched"},
+	Unfinished:     {"a bag that was never finished", "if no disc is being archived, an upload was cut off: look whether its job still lies in the spool"},
+	CouldNotLook:   {"the store could not be looked at", "mend the way to it and run the audit again; its copies count as unknown until then"},
+	CatalogDamaged: {"the catalog itself is damaged", "keep the file as it is and work from a backup; the bags in the stores hold the sealed records"},
+	RecordDiffers:  {"the stored record is not the one in the catalog", "compare the two; one disc's record may lie in another's bag"},
+	Unrecorded:     {"a bag of a known disc that the catalog has no copy of", "find out where it comes from; an old catalog may have been put back"},
+	StoreChecksum:  {"the store recorded another checksum than the catalog", "run the audit with --full, which reads every byte"},
+	TagFileMissing: {"a file of the bag is missing", "the image may be whole, the bag is not; run the audit with --full"},
+	BagMalformed:   {"a file of the bag is not as a bag's has to be", "compare it with the other copies of this disc"},
+	DamagedSoFar:   {"the copy was found damaged before", "only an audit with --full can tell whether it still is"},
+}
+
+// Meaning is what the code stands for, in words.
+func (c Code) Meaning() string { return meanings[c][0] }
+
+// Hint is what to do about it.
+func (c Code) Hint() string { return meanings[c][1] }
+
+// Finding is one thing that should not be.
+type Finding struct {
+	Code      Code   `json:"code"`
+	Store     string `json:"store"`   // empty for a fault of the catalog
+	Key       string `json:"key"`     // object or bag in the store; table and row in the catalog
+	CarrierID string `json:"id"`      // empty where no disc is meant
+	Version   int    `json:"version"` // of its image; 0 where none is meant
+	Message   string `json:"message"`
+}
+
+func (f Finding) String() string {
+	where := strings.TrimSpace(f.Store + " " + f.Key)
+	return fmt.Sprintf("%s %s: %s: %s", f.Code, where, f.Code.Meaning(), f.Message)
+}
+
+// Tier is what was done to a copy, and all that may be said of it.
+type Tier string
+
+const (
+	Present   Tier = "present"                          // every key is in the store's list, with the size recorded
+	Unchanged Tier = "unchanged according to the store" // the store's recorded checksum of the payload is the catalog's
+	ReadBack  Tier = "read back"                        // every byte was read and hashed
+)
+
+// Counts are numbers of copies. Each copy looked at is in exactly one of
+// Present, Unchanged, ReadBack, Damaged, Missing and Unknown.
+type Counts struct {
+	LookedAt  int `json:"looked_at"`
+	Present   int `json:"present"`
+	Unchanged int `json:"unchanged"`
+	ReadBack  int `json:"read_back"`
+	Damaged   int `json:"damaged"`
+	Missing   int `json:"missing"`
+	Unknown   int `json:"unknown"`
+	OnTheWay  int `json:"on_the_way"` // queued or sending: not looked at
+}
+
+// StoreReport is what was seen of one store.
+type StoreReport struct {
+	Name    string `json:"name"`
+	Objects int64  `json:"objects"` // listed
+	Bytes   int64  `json:"bytes"`   // of the objects listed
+	Unknown string `json:"unknown"` // why it could not be looked at; empty when it could
+}
+
+// Report is what an audit did and found.
+type Report struct {
+	Started      time.Time     `json:"started"`
+	Seconds      float64       `json:"seconds"`
+	Full         bool          `json:"full"`
+	Copies       Counts        `json:"copies"`
+	BytesRead    int64         `json:"bytes_read"`
+	CouldNotLook bool          `json:"could_not_look"` // some copy or store is unknown
+	Stores       []StoreReport `json:"stores"`
+	Findings     []Finding     `json:"findings"`
+}
+
+// Faults is the number of findings that say that something is wrong, which
+// A006 does not.
+func (r Report) Faults() (n int) {
+	for _, f := range r.Findings {
+		if f.Code != CouldNotLook {
+			n++
+		}
+	}
+	return n
+}
+
+// Summary says in one line what was done and found, and no more.
+func (r Report) Summary() string {
+	parts := []string{fmt.Sprintf("%d copies looked at", r.Copies.LookedAt)}
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{r.Copies.ReadBack, "read back"}, {r.Copies.Unchanged, "unchanged according to the store"}, {r.Copies.Present, "present"},
+		{r.Copies.Damaged, "damaged"}, {r.Copies.Missing, "missing"}, {r.Copies.Unknown, "unknown"}, {r.Copies.OnTheWay, "on the way, not looked at"}} {
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
+		}
+	}
+	return fmt.Sprintf("%s; %d bytes read; %d findings", strings.Join(parts, ", "), r.BytesRead, len(r.Findings))
+}
