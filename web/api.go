@@ -110,14 +110,15 @@ type Query struct {
 
 // AuditRequest says how deep an audit looks.
 type AuditRequest struct {
-	Full bool `json:"full"` // re-read and hash every byte
+	Full     bool   `json:"full"` // re-read and hash every byte
+	Operator string `json:"operator,omitempty"`
 }
 
 // AuditProgress tells how far an audit is.
 type AuditProgress struct {
 	Store string `json:"store"`
 	Key   string `json:"key"`
-	Done  int64  `json:"done"`
+	Done  int64  `json:"done"` // copies
 	Total int64  `json:"total"`
 }
 
@@ -135,5 +136,5 @@ type Books interface {
 	List(ctx context.Context, q Query) (any, error)
 	Show(ctx context.Context, id string) (any, error)
 	Annotate(ctx context.Context, id string, a Annotation) (any, error)
-	Audit(ctx context.Context, full bool, progress func(AuditProgress)) (any, error)
+	Audit(ctx context.Context, in AuditRequest, progress func(AuditProgress)) (any, error)
 }

@@ -185,8 +185,8 @@ func (c *Client) Notices(ctx context.Context) (<-chan station.Notice, error) {
 
 // Audit has the station hold its catalog against its stores, and decodes the
 // report into out.
-func (c *Client) Audit(ctx context.Context, full bool, progress func(AuditProgress), out any) error {
-	resp, err := c.do(ctx, http.MethodPost, "audit", AuditRequest{Full: full})
+func (c *Client) Audit(ctx context.Context, in AuditRequest, progress func(AuditProgress), out any) error {
+	resp, err := c.do(ctx, http.MethodPost, "audit", in)
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var last time.Time
-	report, err := s.cfg.Books.Audit(r.Context(), in.Full, func(p AuditProgress) {
+	report, err := s.cfg.Books.Audit(r.Context(), in, func(p AuditProgress) {
 		if now := time.Now(); now.Sub(last) >= 200*time.Millisecond {
 			last = now
 			// A caller that has left ends the request's context, and with it the audit.

@@ -34,7 +34,7 @@ type shelf struct {
 	mu        sync.Mutex
 	query     Query
 	annotated map[string]Annotation
-	audit     func(ctx context.Context, full bool, progress func(AuditProgress)) (any, error)
+	audit     func(ctx context.Context, in AuditRequest, progress func(AuditProgress)) (any, error)
 }
 
 func (s *shelf) List(_ context.Context, q Query) (any, error) {
@@ -61,8 +61,8 @@ func (s *shelf) Annotate(ctx context.Context, id string, a Annotation) (any, err
 	return s.Show(ctx, id)
 }
 
-func (s *shelf) Audit(ctx context.Context, full bool, progress func(AuditProgress)) (any, error) {
-	return s.audit(ctx, full, progress)
+func (s *shelf) Audit(ctx context.Context, in AuditRequest, progress func(AuditProgress)) (any, error) {
+	return s.audit(ctx, in, progress)
 }
 
 // bench is a station that reads image files, with its API on a socket.
@@ -254,21 +254,21 @@ func TestRefusals(t *testing.T) {
 func TestAuditStreams(t *testing.T) {
 	b, ctx := start(t), context.Background()
 	entered, leave := make(chan struct{}), make(chan struct{})
-	b.shelf.audit = func(ctx context.Context, full bool, progress func(AuditProgress)) (any, error) {
+	b.shelf.audit = func(ctx context.Context, in AuditRequest, progress func(AuditProgress)) (any, error) {
 		progress(AuditProgress{Store: "local", Done: 1, Total: 2})
 		close(entered)
 		<-leave
-		return map[string]bool{"full": full}, nil
+		return map[string]bool{"full": in.Full && in.Operator == "ada"}, nil
 	}
 	var wg sync.WaitGroup
 	var seen []AuditProgress
 	var report map[string]bool
 	var first error
 	wg.Go(func() {
-		first = b.c.Audit(ctx, true, func(p AuditProgress) { seen = append(seen, p) }, &report)
+		first = b.c.Audit(ctx, AuditRequest{Full: true, Operator: "ada"}, func(p AuditProgress) { seen = append(seen, p) }, &report)
 	})
 	<-entered
-	if err := b.c.Audit(ctx, false, nil, &report); code(err) != CodeConflict {
+	if err := b.c.Audit(ctx, AuditRequest{}, nil, &report); code(err) != CodeConflict {
 		t.Errorf("a second audit at the same time: %v", err)
 	}
 	close(leave)
@@ -276,23 +276,23 @@ func TestAuditStreams(t *testing.T) {
 	if first != nil || !report["full"] || len(seen) != 1 || seen[0].Store != "local" {
 		t.Errorf("report %v, progress %+v, %v", report, seen, first)
 	}
-	b.shelf.audit = func(context.Context, bool, func(AuditProgress)) (any, error) {
+	b.shelf.audit = func(context.Context, AuditRequest, func(AuditProgress)) (any, error) {
 		return nil, &Error{Code: CodeConflict, Message: "cannot now", Hint: "wait"}
 	}
-	err := b.c.Audit(ctx, false, nil, &report)
+	err := b.c.Audit(ctx, AuditRequest{}, nil, &report)
 	if e := (*Error)(nil); !errors.As(err, &e) || e.Hint != "wait" {
 		t.Errorf("an audit that fails: %v", err)
 	}
 	// A caller that leaves ends its audit.
 	gone := make(chan error, 1)
-	b.shelf.audit = func(ctx context.Context, _ bool, _ func(AuditProgress)) (any, error) {
+	b.shelf.audit = func(ctx context.Context, _ AuditRequest, _ func(AuditProgress)) (any, error) {
 		<-ctx.Done()
 		gone <- ctx.Err()
 		return nil, ctx.Err()
 	}
 	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
-	if err := b.c.Audit(short, false, nil, &report); err == nil {
+	if err := b.c.Audit(short, AuditRequest{}, nil, &report); err == nil {
 		t.Error("an audit that was left gave no error")
 	}
 	if err := <-gone; !errors.Is(err, context.Canceled) {

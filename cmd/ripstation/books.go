@@ -7,6 +7,7 @@ import (
 	"os/user"
 	"path/filepath"
 
+	"ripstation/audit"
 	"ripstation/catalog"
 	"ripstation/web"
 )
@@ -17,7 +18,7 @@ type books interface {
 	List(ctx context.Context, q web.Query) ([]catalog.Summary, error)
 	Show(ctx context.Context, id string) (catalog.View, error)
 	Annotate(ctx context.Context, id string, a web.Annotation) (catalog.View, error)
-	auditor
+	Audit(ctx context.Context, in web.AuditRequest, progress func(web.AuditProgress)) (audit.Report, error)
 	Close() error
 }
 
@@ -50,7 +51,7 @@ type local struct {
 // openLocal opens the catalog: to read beside whoever writes it, or to write.
 func openLocal(ctx context.Context, cfg *Config, write bool) (*local, error) {
 	open := catalog.OpenReadOnly
-	if write {
+	if write && exists(cfg.Station.Catalog) { // a catalog is made by the first disc, not by a question
 		open = catalog.Open
 	}
 	cat, err := open(ctx, cfg.Station.Catalog)
@@ -166,8 +167,8 @@ func (s served) Show(ctx context.Context, id string) (any, error)   { return s.l
 func (s served) Annotate(ctx context.Context, id string, a web.Annotation) (any, error) {
 	return s.local.Annotate(ctx, id, a)
 }
-func (s served) Audit(ctx context.Context, full bool, progress func(web.AuditProgress)) (any, error) {
-	return s.local.Audit(ctx, full, progress)
+func (s served) Audit(ctx context.Context, in web.AuditRequest, progress func(web.AuditProgress)) (any, error) {
+	return s.local.Audit(ctx, in, progress)
 }
 
 // books opens what answers: the station when it runs, else the catalog.

@@ -3,26 +3,167 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
 
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"ripstation/archive"
+	"ripstation/audit"
+	"ripstation/catalog"
+	"ripstation/ripper"
 	"ripstation/web"
 )
 
-type auditor interface {
-	Audit(ctx context.Context, full bool, progress func(web.AuditProgress)) (any, error)
-}
-
-var errNoAudit = errors.New("this build has no audit")
-
-func (l *local) Audit(context.Context, bool, func(web.AuditProgress)) (any, error) {
-	return nil, errNoAudit
-}
-
-func (r remote) Audit(context.Context, bool, func(web.AuditProgress)) (any, error) {
-	return nil, errNoAudit
-}
-
 func (a *app) auditVerb() *cobra.Command {
-	return &cobra.Command{Use: "audit", RunE: verb(func(context.Context, []string) error { return errNoAudit })}
+	var in web.AuditRequest
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Hold the catalog against the stores: missing, damaged and untracked copies",
+		Long: `Audit looks for every copy that the catalog speaks of, and for objects that no
+copy accounts for. Without --full it lists the stores and asks for the checksums
+that they recorded; with --full it re-reads and hashes every byte. What it says
+never goes beyond what it read. It changes no bag.
+
+The exit code is 4 when something is wrong, 5 when nothing wrong was found but
+not everything could be looked at.`,
+		Example: "  ripstation audit\n  ripstation audit --full --json",
+		Args:    cobra.NoArgs,
+		RunE:    verb(func(ctx context.Context, _ []string) error { return a.audit(ctx, in) }),
+	}
+	cmd.Flags().BoolVar(&in.Full, "full", false, "re-read and hash every byte of every copy")
+	cmd.Flags().StringVar(&in.Operator, "operator", "", "who does it (default: station.operator, else your user name)")
+	return cmd
+}
+
+func (a *app) audit(ctx context.Context, in web.AuditRequest) error {
+	cfg, err := loadConfig(a.config)
+	if err != nil {
+		return err
+	}
+	in.Operator = operator(in.Operator, cfg)
+	b, err := a.books(ctx, cfg, true)
+	if err != nil {
+		return blind(ctx, err)
+	}
+	defer b.Close()
+	progress, done := a.auditBar()
+	report, err := b.Audit(ctx, in, progress)
+	done()
+	if err != nil {
+		return blind(ctx, err)
+	}
+	if a.json {
+		err = a.printJSON(report)
+	} else {
+		err = a.printReport(report)
+	}
+	switch {
+	case err != nil:
+		return err
+	case report.Faults() > 0:
+		return &failure{code: exitFindings}
+	case report.CouldNotLook:
+		return &failure{code: exitBlind}
+	}
+	return nil
+}
+
+// blind is an audit that came to no result.
+func blind(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &failure{exitBlind, fmt.Errorf("nothing can be said of the copies: %w", err)}
+}
+
+func (a *app) auditBar() (progress func(web.AuditProgress), done func()) {
+	if !a.terminal {
+		return func(web.AuditProgress) {}, func() {}
+	}
+	var bar *progressbar.ProgressBar
+	return func(p web.AuditProgress) {
+			if bar == nil {
+				bar = progressbar.NewOptions64(max(p.Total, 1), progressbar.OptionSetWriter(a.err), progressbar.OptionSetWidth(30),
+					progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
+			}
+			bar.Describe("copies in " + one(p.Store))
+			_ = bar.Set64(min(p.Done, p.Total))
+		}, func() {
+			if bar != nil {
+				_ = bar.Clear()
+			}
+		}
+}
+
+func (a *app) printReport(r audit.Report) error {
+	if len(r.Findings) > 0 {
+		w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+		fmt.Fprintln(w, "CODE\tSTORE\tWHERE\tDISC\tFINDING")
+		for _, f := range r.Findings {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s: %s\n", f.Code, orDash(&f.Store), orDash(&f.Key), orDash(ptr(short(f.CarrierID))), f.Code.Meaning(), one(f.Message))
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		told := map[audit.Code]bool{}
+		for _, f := range r.Findings {
+			if !told[f.Code] && f.Code.Hint() != "" {
+				a.say("  -> %s: %s", f.Code, f.Code.Hint())
+			}
+			told[f.Code] = true
+		}
+	}
+	_, err := fmt.Fprintln(a.out, one(r.Summary()))
+	return err
+}
+
+// Audit holds the catalog against the stores of the configuration.
+func (l *local) Audit(ctx context.Context, in web.AuditRequest, progress func(web.AuditProgress)) (audit.Report, error) {
+	if l.cat == nil {
+		return audit.Report{}, fmt.Errorf("there is no catalog at %s; nothing has been recorded yet", l.cfg.Station.Catalog)
+	}
+	stores, err := openStores(ctx, l.cfg, l.cat)
+	if err != nil {
+		return audit.Report{}, err
+	}
+	var plain []archive.Store
+	for _, s := range stores {
+		plain = append(plain, s.Store)
+	}
+	who := in.Operator
+	if who == "" {
+		who = catalog.Unattended
+	}
+	p := program()
+	return audit.Run(ctx, audit.Config{
+		Catalog: l.cat, Stores: plain, Full: in.Full, OnTheWay: l.onTheWay,
+		Agents:   []catalog.Agent{{Role: catalog.RoleOperator, Name: who}, {Role: catalog.RoleProgram, Name: p.Name + " " + p.Version}},
+		Progress: func(p audit.Progress) { progress(web.AuditProgress(p)) },
+	})
+}
+
+// onTheWay reports whether a key belongs to a bag whose image is still in the
+// spool. The spool is looked at each time: it changes while an audit runs.
+func (l *local) onTheWay(_, key string) bool {
+	jobs, err := os.ReadDir(l.cfg.Station.Spool)
+	if err != nil {
+		return false
+	}
+	for _, j := range jobs {
+		if strings.HasPrefix(key, j.Name()+"/") {
+			_, err := os.Stat(filepath.Join(l.cfg.Station.Spool, j.Name(), ripper.ImageFile))
+			return !errors.Is(err, os.ErrNotExist)
+		}
+	}
+	return false
+}
+
+// Audit has the station do it.
+func (r remote) Audit(ctx context.Context, in web.AuditRequest, progress func(web.AuditProgress)) (out audit.Report, err error) {
+	return out, r.c.Audit(ctx, in, progress, &out)
 }
