@@ -54,7 +54,7 @@ func create(dir string, sectors int64, t tuning) (_ *Image, err error) {
 	} else if st.Size() > sectors*disc.SectorSize {
 		return nil, fmt.Errorf("begin image in %s: there is a larger %s already, and no ledger of it: move it away", dir, ImageFile)
 	}
-	if err := reserve(file, 0, sectors*disc.SectorSize); err != nil {
+	if err := reserve(file, 0, sectors*disc.SectorSize, ledgerRoom(sectors)+mapRoom); err != nil {
 		if errors.Is(serr, fs.ErrNotExist) {
 			// It was made a moment ago and holds nothing but the room that others need.
 			err = errors.Join(err, os.Remove(path))
@@ -85,9 +85,7 @@ func assemble(dir string, file *os.File, sectors int64, t tuning) (*Image, error
 	if err != nil {
 		return nil, fmt.Errorf("open image %s: %w", dir, err)
 	}
-	// A full disk must not stop the ledger of an image that has its room: a
-	// line a chunk, of at most 160 bytes, twice over.
-	if err := reserve(ledger, unix.FALLOC_FL_KEEP_SIZE, 1<<20+sectors/maxChunk*320); err != nil {
+	if err := reserve(ledger, unix.FALLOC_FL_KEEP_SIZE, ledgerRoom(sectors), 0); err != nil {
 		return nil, errors.Join(err, ledger.Close())
 	}
 	return &Image{
@@ -95,6 +93,14 @@ func assemble(dir string, file *os.File, sectors int64, t tuning) (*Image, error
 		disk: &folder{dir: dir, image: file, ledger: ledger},
 	}, nil
 }
+
+// ledgerRoom is what the ledger of an image has reserved, so that a disk that
+// others fill does not stop it: a line a chunk, of at most 160 bytes, twice
+// over, and something for damage.
+func ledgerRoom(sectors int64) int64 { return 1<<20 + sectors/maxChunk*320 }
+
+// mapRoom is what must be free for the map when an image is begun.
+const mapRoom = 1 << 20
 
 // OpenOrCreate opens the image in dir, or begins one when there is none. An
 // image that has another number of sectors is an error.

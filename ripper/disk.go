@@ -89,11 +89,13 @@ const (
 )
 
 // reserve has the file system set aside size bytes for f, so that the disc
-// cannot run out of room half-way. What is plainly too much is not tried: the
+// cannot run out of room half-way, where beside it that many more must be
+// free. What is plainly too much is not tried: the
 // trying would take the room from all others for a while.
-func reserve(f *os.File, mode uint32, size int64) error {
+func reserve(f *os.File, mode uint32, size, beside int64) error {
 	dir := filepath.Dir(f.Name())
 	need, free, err := room(f, dir, size)
+	need += beside
 	if err != nil {
 		return fmt.Errorf("reserve %d bytes for %s: %w", size, f.Name(), err)
 	}

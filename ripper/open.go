@@ -129,7 +129,7 @@ func (img *Image) grow() error {
 		return fmt.Errorf("open image %s: it has %d bytes, its ledger speaks of %d", img.Path(), st.Size(), size)
 	case st.Size() < size:
 		img.recovery.Grown = size - st.Size()
-		return reserve(img.file, 0, size)
+		return reserve(img.file, 0, size, 0)
 	}
 	return nil
 }

@@ -23,6 +23,9 @@ func DefaultPasses(retries int) []Pass {
 	for i := range retries {
 		passes = append(passes, Retry{Last: i == retries-1})
 	}
+	if retries == 0 {
+		passes = append(passes, GiveUp{})
+	}
 	return append(passes, Confirm{})
 }
 

@@ -195,6 +195,33 @@ func (r *Reader) Failed(e disc.Extent, class disc.Class, last bool) error {
 	return r.img.mark(e, s, r.evidence())
 }
 
+// enough enters that e, which has failed before, is not tried any more.
+func (r *Reader) enough(e disc.Extent) error {
+	for e.Count > 0 {
+		part, s := r.outside(e)
+		if err := r.img.mark(part, s, disc.Evidence{Drive: r.drive, Pass: r.pass}); err != nil {
+			return err
+		}
+		e = disc.Extent{Start: part.End(), Count: e.Count - part.Count}
+	}
+	return nil
+}
+
+// outside is the beginning of e that lies in a run-out, or outside of all, and
+// what it is when it cannot be read.
+func (r *Reader) outside(e disc.Extent) (disc.Extent, disc.Status) {
+	for _, out := range r.opt.RunOut {
+		if out.Contains(e.Start) {
+			e.Count = min(e.Count, int64(out.End()-e.Start))
+			return e, disc.StatusUnrecorded
+		}
+		if e.Contains(out.Start) {
+			e.Count = int64(out.Start - e.Start)
+		}
+	}
+	return e, disc.StatusUnreadable
+}
+
 // Skip enters that e was jumped over without a read.
 func (r *Reader) Skip(e disc.Extent) error {
 	return r.img.mark(e, disc.StatusSkipped, disc.Evidence{Drive: r.drive, Pass: r.pass})

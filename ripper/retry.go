@@ -6,6 +6,30 @@ import (
 	"ripstation/disc"
 )
 
+// GiveUp makes unreadable what was tried and is skipped. It reads nothing: it
+// stands where no retry is wanted.
+type GiveUp struct{}
+
+// Name is "give up".
+func (GiveUp) Name() string { return "give up" }
+
+// Run gives up.
+func (GiveUp) Run(_ context.Context, r *Reader) error {
+	var pos disc.LBA
+	for {
+		run, ok := r.NextRun(disc.SetOf(disc.StatusSkipped), pos)
+		if !ok {
+			return nil
+		}
+		if run.Tries > 0 {
+			if err := r.enough(run.Extent); err != nil {
+				return err
+			}
+		}
+		pos = run.End()
+	}
+}
+
 // Retry reads every skipped sector again: by ECC unit, and where that fails
 // sector by sector. What it gets of sectors that had failed before is suspect. What
 // fails stays skipped, or is unreadable when this was the last retry.

@@ -349,3 +349,14 @@ func TestOneRipAtATime(t *testing.T) {
 	}
 	mustRip(t, d, img, dvd())
 }
+
+func TestWithoutRetriesWhatFailedIsUnreadable(t *testing.T) {
+	d := newDisc(1000).flaw(disc.ClassMedium, -1, 100, 998)
+	img := begun(t, d)
+	opt := dvd()
+	opt.Passes, opt.RunOut = DefaultPasses(0), []disc.Extent{{Start: 998, Count: 2}}
+	mustRip(t, d, img, opt)
+	if got, want := img.Counts(), (disc.Counts{Total: 1000, Read: 983, Unreadable: 16, Unrecorded: 1}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
