@@ -105,12 +105,17 @@ func (l *loop) check(d *drive) {
 		return
 	}
 	drv := d.Drive
+	// The count comes first: one that were newer than the status would make
+	// an insertion of a medium that is on its way out.
+	seq := max(d.eventSeq, l.w.cfg.Source.DiskSeq(d.uevent.Sysname))
 	start(l, d, c,
 		func(ctx context.Context) (disc.TrayStatus, error) { return l.w.cfg.Status(ctx, drv) },
-		func(st disc.TrayStatus, err error) { l.checked(d, c, st, err) })
+		func(st disc.TrayStatus, err error) { l.checked(d, c, seq, st, err) })
 }
 
-func (l *loop) checked(d *drive, c *call, st disc.TrayStatus, err error) {
+// checked takes in the status that a drive gave after the kernel had counted
+// seq media changes.
+func (l *loop) checked(d *drive, c *call, seq uint64, st disc.TrayStatus, err error) {
 	now := time.Now()
 	d.lastCheck, d.nextAt = now, now.Add(l.w.cfg.Poll)
 	if l.drives[d.uevent.Sysname] != d {
@@ -134,7 +139,7 @@ func (l *loop) checked(d *drive, c *call, st disc.TrayStatus, err error) {
 	} else {
 		d.lastErr = ""
 	}
-	l.decide(d, st, now)
+	l.decide(d, seq, st, now)
 	if c.again {
 		d.nextAt = now
 	}

@@ -39,7 +39,9 @@ func TestReplugThatNoEventTold(t *testing.T) {
 		b.plug("sr1", "S2", "usb-2")
 		w := b.run(Config{})
 		w.expect("drive-added S1", "drive-added S2")
+		b.mu.Lock()
 		b.lose = true
+		b.mu.Unlock()
 		b.plug("sr0", "S3", "usb-3") // another drive under the same name
 		b.mu.Lock()
 		delete(b.drives, "sr1")
@@ -275,6 +277,49 @@ func TestMonitorThatFailsIsBuiltAgain(t *testing.T) {
 		}
 		w.stop()
 	})
+}
+
+// slowSource ends a while after it is told to, as go-udev does.
+type slowSource struct {
+	*bench
+	ended time.Time
+}
+
+func (s *slowSource) Listen(ctx context.Context) (<-chan Uevent, error) {
+	ch := make(chan Uevent)
+	go func() {
+		<-ctx.Done()
+		time.Sleep(900 * time.Millisecond)
+		s.ended = time.Now()
+		close(ch)
+	}()
+	return ch, nil
+}
+
+func TestRunWaitsForItsSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &slowSource{bench: newBench(t)}
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := New(Config{Source: src, Status: src.status, BootID: "boot"}).Run(ctx); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if src.ended.IsZero() {
+			t.Error("Run returned before its source had ended")
+		}
+		time.Sleep(time.Second)
+	})
+}
+
+func TestBareEventTakesNothingAway(t *testing.T) {
+	var d drive
+	full := Uevent{Sysname: "sr0", Devpath: "/d/block/sr0", Vendor: "V", Model: "M", Firmware: "F", Serial: "S", Place: "P", Media: true}
+	d.learn(full)
+	d.learn(Uevent{Sysname: "sr0", Devpath: "/d/block/sr0"})
+	full.Media = false
+	if d.uevent != full {
+		t.Errorf("after a bare event %+v, want %+v", d.uevent, full)
+	}
 }
 
 func TestRunRefuses(t *testing.T) {

@@ -60,8 +60,7 @@ func (l *loop) heard(u Uevent) {
 func (l *loop) grace() time.Duration { return l.w.cfg.Poll * 4 / 5 }
 
 // decide makes an event of a drive's status, if it is news.
-func (l *loop) decide(d *drive, st disc.TrayStatus, now time.Time) {
-	seq := max(d.eventSeq, l.w.cfg.Source.DiskSeq(d.uevent.Sysname))
+func (l *loop) decide(d *drive, seq uint64, st disc.TrayStatus, now time.Time) {
 	if st != disc.TrayNotReady {
 		d.notReadySince = time.Time{}
 	}

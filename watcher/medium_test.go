@@ -198,3 +198,58 @@ func TestStatusErrorIsNoRemoval(t *testing.T) {
 		w.stop()
 	})
 }
+
+// TestEventDuringACall: what the call says may be older than the event.
+func TestEventDuringACall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		v := b.plug("sr0", "S1", "p")
+		w := b.run(Config{})
+		b.mu.Lock()
+		v.hang, v.early = make(chan struct{}), true
+		b.mu.Unlock()
+		time.Sleep(defaultPoll + time.Second) // a call is out
+		v.insert()
+		w.expect("drive-added S1")
+		close(v.hang)
+		w.expect("inserted S1 #4")
+		w.stop()
+	})
+}
+
+// TestEjectDuringACall: the drive answered before the tray opened, the kernel
+// counted after it.
+func TestEjectDuringACall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		v := b.plug("sr0", "S1", "p")
+		w := b.run(Config{})
+		v.insert()
+		w.expect("drive-added S1", "inserted S1 #4")
+		b.mu.Lock()
+		v.hang, v.early = make(chan struct{}), true
+		b.mu.Unlock()
+		time.Sleep(defaultPoll + time.Second) // a call is out
+		v.eject()
+		close(v.hang)
+		w.expect("removed S1")
+		w.stop()
+	})
+}
+
+// TestDriveSlowToSeeItsMedium: the kernel has counted, the drive still says
+// empty; then udev's word for the medium is enough to do without the grace.
+func TestDriveSlowToSeeItsMedium(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		v := b.plug("sr0", "S1", "p")
+		w := b.run(Config{})
+		v.set(disc.TrayEmpty, 1, nil)
+		time.Sleep(6 * time.Second)
+		w.expect("drive-added S1")
+		v.set(disc.TrayLoaded, 0, dataCD)
+		v.event("change", with(change, dataCD))
+		w.expect("inserted S1 #4")
+		w.stop()
+	})
+}

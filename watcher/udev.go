@@ -48,22 +48,25 @@ func (s *udevSource) Listen(ctx context.Context) (<-chan Uevent, error) {
 		return nil, fmt.Errorf("listen to udev: %w", err)
 	}
 	out := make(chan Uevent)
-	go func() {
-		defer close(out)
-		// Read to the end also after ctx is done: an event unread would keep
-		// the library's goroutine for ever.
-		for d := range devices {
-			ev, err := s.uevent(d, d.Action())
-			if err != nil {
-				continue // some other disk, or nothing to be believed
-			}
-			select {
-			case out <- ev:
-			case <-ctx.Done():
-			}
-		}
-	}()
+	go forward(ctx, devices, out, func(d *udev.Device) (Uevent, error) { return s.uevent(d, d.Action()) })
 	return out, nil
+}
+
+// forward hands on what is to be believed of in, and closes out when in is at
+// its end. It reads in to the end also after ctx is done: an event unread
+// would keep the library's goroutine for ever.
+func forward[D any](ctx context.Context, in <-chan D, out chan<- Uevent, uevent func(D) (Uevent, error)) {
+	defer close(out)
+	for d := range in {
+		ev, err := uevent(d)
+		if err != nil {
+			continue // some other disk, or nothing to be believed
+		}
+		select {
+		case out <- ev:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // Enumerate lists the drives by sysfs and udev's database.

@@ -139,6 +139,34 @@ func TestUdevMonitor(t *testing.T) {
 	}
 }
 
+// TestForwardReadsToTheEnd: else go-udev's goroutine never ends.
+func TestForwardReadsToTheEnd(t *testing.T) {
+	in, out := make(chan int), make(chan Uevent)
+	ctx, cancel := context.WithCancel(t.Context())
+	go forward(ctx, in, out, func(n int) (Uevent, error) {
+		if n%2 == 1 {
+			return Uevent{}, errNotADrive
+		}
+		return Uevent{DiskSeq: uint64(n)}, nil
+	})
+	in <- 1
+	in <- 2
+	if u := <-out; u.DiskSeq != 2 {
+		t.Errorf("forwarded %+v, want number 2", u)
+	}
+	cancel()
+	for n := range 5 {
+		select {
+		case in <- n: // nobody fetches any more
+		case <-time.After(10 * time.Second):
+			t.Fatal("an event is left unread after cancel")
+		}
+	}
+	close(in)
+	for range out { // the last one may still be handed on; then it is closed
+	}
+}
+
 func TestSysfsAttributes(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "class/block/sr0/device")
