@@ -119,6 +119,7 @@ func TestFaults(t *testing.T) {
 		}, "", "A003", catalog.Damaged},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t)
 			id, other := b.disc(1), b.disc(2)
 			tc.make(b, id, other)

@@ -100,7 +100,7 @@ func TestManyAtOnce(t *testing.T) {
 	ctx := context.Background()
 	c := openTemp(t)
 	other := openAt(t, c.path)
-	const each = 25
+	const each = 12
 	var writers, all sync.WaitGroup
 	done := make(chan struct{})
 	fail := make(chan error, 64)
