@@ -18,7 +18,7 @@ func (a *app) annotateVerb() *cobra.Command {
 		Short: "Say which item a disc belongs to, and more that only a person knows",
 		Long: `Annotate adds to a disc's record what only a person knows. An empty value takes
 a word away. What changed, when and by whom is kept as an event.`,
-		Example: "  ripstation annotate k3v9x2ma --item 31234000567890 --part 2/3 --side A\n  ripstation annotate k3v9x2ma --disposition accepted --note \"scratch confirmed\"",
+		Example: "  ripstation annotate k3v7x2ma --item 31234000567890 --part 2/3 --side A\n  ripstation annotate k3v7x2ma --disposition accepted --note \"scratch confirmed\"",
 		Args:    cobra.ExactArgs(1),
 		RunE: verb(func(ctx context.Context, args []string) error {
 			n := 0

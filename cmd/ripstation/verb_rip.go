@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +16,7 @@ import (
 
 	"ripstation/catalog"
 	"ripstation/disc"
+	"ripstation/internal/blockreader"
 	"ripstation/station"
 	"ripstation/web"
 )
@@ -150,8 +151,16 @@ func (a *app) ripped(ctx context.Context, b books, final station.Notice) error {
 // the same spool, catalog and stores.
 func (a *app) ripHere(ctx context.Context, cfg *Config, in station.Request) error {
 	if !isOptical(in.Source) {
-		if _, err := os.Stat(in.Source); err != nil {
-			return fmt.Errorf("%s: there is no such drive or file; `ripstation drives` lists the drives", one(in.Source))
+		// Looked at before a station is built for it.
+		src, err := blockreader.Open(in.Source)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: no such drive or file; `ripstation drives` lists the drives", in.Source)
+		}
+		if err != nil {
+			return err
+		}
+		if err := src.Close(); err != nil {
+			return err
 		}
 	}
 	log := a.newLog(cfg.Log).Level(zerolog.WarnLevel)

@@ -16,7 +16,7 @@ func (a *app) showVerb() *cobra.Command {
 		Use:     "show ID",
 		Short:   "Show everything that is recorded of one disc",
 		Long:    "Show tells everything that is recorded of one disc. The beginning of its id is enough, as long as it fits one disc only.",
-		Example: "  ripstation show k3v9x2ma\n  ripstation show k3v9x2ma --json",
+		Example: "  ripstation show k3v7x2ma\n  ripstation show k3v7x2ma --json",
 		Args:    cobra.ExactArgs(1),
 		RunE: verb(func(ctx context.Context, args []string) error {
 			cfg, err := loadConfig(a.config)
