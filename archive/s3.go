@@ -96,7 +96,9 @@ func NewS3(ctx context.Context, cfg S3Config) (*S3, error) {
 		// A few quick tries here; for long waits the caller knows better.
 		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts = 3
-			r.MaxBackoff = 2 * time.Second
+			r.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
+				return time.Duration(attempt) * 200 * time.Millisecond, nil
+			})
 			r.RateLimiter = ratelimit.None
 		})
 	})

@@ -481,16 +481,23 @@ func TestBufferIsGivenBack(t *testing.T) {
 			body[j] = byte(i)
 		}
 	}
+	over, begun := make(chan struct{}), make(chan struct{}, 1)
+	defer close(over)
 	f.set(func(w http.ResponseWriter, r *http.Request, _ func(http.ResponseWriter)) bool {
-		<-r.Context().Done()
+		io.CopyN(io.Discard, r.Body, 1000)
+		begun <- struct{}{}
+		<-over
 		return true
 	})
 	for i := range 5 {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
-		if err := u.Part(ctx, 0, body); !errors.Is(err, context.DeadlineExceeded) {
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { // given up while the body is on its way
+			<-begun
+			cancel()
+		}()
+		if err := u.Part(ctx, 0, body); !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
-		cancel()
 		for j := range body {
 			body[j] = byte(i)
 		}
