@@ -24,7 +24,7 @@ test: setup
 	go test -race -count=1 -timeout 20m $$(go list ./... | grep -v '^ripstation/e2e')
 
 # The bench without hardware: a guest kernel, simulated drives, a real S3 server.
-e2e: setup
+e2e: build
 	scripts/e2e-bench.sh
 	scripts/versitygw.sh
 	go test -v -count=1 -timeout 25m ./e2e/...

@@ -33,6 +33,16 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// program is the one under test, as `make build` leaves it.
+const program = "../bin/ripstation"
+
+func bootGuest(ctx context.Context) (*bench.Bench, error) {
+	if _, err := os.Stat(program); err != nil {
+		return nil, fmt.Errorf("there is no program to test; `make e2e` builds it: %w", err)
+	}
+	return bench.Start(ctx, bench.GuestOptions{Repo: "..", Program: program})
+}
+
 // limit is how long any one test may take.
 const limit = 5 * time.Minute
 
@@ -46,7 +56,7 @@ func sharedBench(t *testing.T) (context.Context, *bench.Bench) {
 	t.Cleanup(cancel)
 	if shared.bench == nil && shared.err == nil {
 		start := time.Now()
-		shared.bench, shared.err = bench.Start(ctx, bench.GuestOptions{Repo: ".."})
+		shared.bench, shared.err = bootGuest(ctx)
 		if shared.err == nil {
 			t.Logf("the guest is up after %.1f s", time.Since(start).Seconds())
 		}

@@ -23,9 +23,9 @@ const (
 	creds   = "/run/credentials/ripstation.service"
 )
 
-// station is the program under test in the guest, with an S3 server of its
+// rig is the program under test in the guest, with an S3 server of its
 // own. Its state disk is empty when a test begins.
-type station struct {
+type rig struct {
 	t   *testing.T
 	ctx context.Context
 	*bench.Bench
@@ -33,14 +33,16 @@ type station struct {
 	proxy *bench.Proxy
 	from  int // where the host's log begins for this test
 	mark  int // where the guest's events begin for the daemon's present run
+	pid   int // of that run
+	conf  string
 }
 
 // newStation sets a station up; it does not start the daemon. more is added to
 // its configuration, in front of the store.
-func newStation(t *testing.T, more ...string) *station {
+func newStation(t *testing.T, more ...string) *rig {
 	t.Helper()
 	ctx, b := sharedBench(t)
-	s := &station{t: t, ctx: ctx, Bench: b, from: b.Log.Mark(), s3: versitygw.Start(t)}
+	s := &rig{t: t, ctx: ctx, Bench: b, from: b.Log.Mark(), s3: versitygw.Start(t)}
 	s.s3.Bucket(bucket)
 	var err error
 	if s.proxy, err = bench.NewProxy(s.s3.Endpoint, b.Log); err != nil {
@@ -59,7 +61,7 @@ func newStation(t *testing.T, more ...string) *station {
 			t.Error(err)
 		}
 	})
-	text := fmt.Sprintf(`[station]
+	s.conf = fmt.Sprintf(`[station]
 spool = %q
 catalog = %q
 socket = "/run/ripstation/ripstation.sock"
@@ -76,34 +78,35 @@ access_key_file = "s3-access-key"
 secret_key_file = "s3-secret-key"
 `, service+"/spool", service+"/catalog.db", strings.Join(more, "\n"), l.Addr().(*net.TCPAddr).Port, versitygw.Region, bucket)
 	s.must("sh", "-c", "rm -rf "+service+"/* /run/ripstation/* "+creds)
-	s.write(config, text, 0o644)
-	s.credentials()
+	s.install()
 	t.Cleanup(s.clear)
 	return s
 }
 
-// credentials lays the store's keys where systemd would: a reboot loses them.
-func (s *station) credentials() {
+// install lays the configuration, and the store's keys where systemd would. A
+// restart of the guest loses both: only the state disk outlives it.
+func (s *rig) install() {
 	s.t.Helper()
+	s.write(config, s.conf, 0o644)
 	s.write(creds+"/s3-access-key", versitygw.AccessKey+"\n", 0o400)
 	s.write(creds+"/s3-secret-key", versitygw.SecretKey+"\n", 0o400)
 	s.must("chown", "-R", "ripstation:ripstation", creds)
 }
 
-func (s *station) write(path, text string, mode uint32) {
+func (s *rig) write(path, text string, mode uint32) {
 	s.t.Helper()
 	if err := s.Guest.WriteFile(s.ctx, path, []byte(text), mode); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-func (s *station) must(argv ...string) string {
+func (s *rig) must(argv ...string) string {
 	s.t.Helper()
 	return run(s.t, s.ctx, s.Bench, argv...)
 }
 
 // clear ends the daemon and shows what it said if the test failed.
-func (s *station) clear() {
+func (s *rig) clear() {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if s.t.Failed() {
@@ -120,7 +123,7 @@ func (s *station) clear() {
 
 // start runs the daemon as its unit does. With a crash point's name
 // ("eject-intended", "reading:5") it dies there.
-func (s *station) start(crash string) {
+func (s *rig) start(crash string) {
 	s.t.Helper()
 	env := []string{"CREDENTIALS_DIRECTORY=" + creds, "HOME=" + service}
 	if crash != "" {
@@ -131,13 +134,14 @@ func (s *station) start(crash string) {
 	}
 	s.mark = s.Guest.Mark()
 	s.Log.Note("the daemon starts %s", crash)
-	if _, err := s.Guest.Start(s.ctx, daemon, env, bench.AsService("/usr/bin/ripstation", "run", "--config", config)...); err != nil {
+	var err error
+	if s.pid, err = s.Guest.Start(s.ctx, daemon, env, bench.AsService("/usr/bin/ripstation", "run", "--config", config)...); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
 // kill ends the daemon as a power cut to it alone would.
-func (s *station) kill() {
+func (s *rig) kill() {
 	s.t.Helper()
 	mark := s.Guest.Mark()
 	if err := s.Guest.Signal(s.ctx, daemon, syscall.SIGKILL); err != nil {
@@ -150,7 +154,7 @@ func (s *station) kill() {
 }
 
 // awaitCrash waits until the daemon has died at its crash point.
-func (s *station) awaitCrash() {
+func (s *rig) awaitCrash() {
 	s.t.Helper()
 	status, err := s.Guest.AwaitExit(s.ctx, s.mark, daemon)
 	if err != nil {
@@ -164,7 +168,7 @@ func (s *station) awaitCrash() {
 
 // verb runs a command of ripstation in the guest as the service user and gives
 // its answer decoded from JSON, and its exit status.
-func (s *station) verb(out any, argv ...string) int {
+func (s *rig) verb(out any, argv ...string) int {
 	s.t.Helper()
 	r, err := s.Guest.Run(s.ctx, bench.AsService(append([]string{"/usr/bin/ripstation", "--config", config, "--json"}, argv...)...)...)
 	if err != nil {
@@ -179,7 +183,7 @@ func (s *station) verb(out any, argv ...string) int {
 }
 
 // order holds the host's log of this test against the steps of a story.
-func (s *station) order(steps ...bench.Step) []bench.Event {
+func (s *rig) order(steps ...bench.Step) []bench.Event {
 	s.t.Helper()
 	found, err := s.Log.Order(s.from, steps...)
 	if err != nil {

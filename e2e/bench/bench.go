@@ -147,8 +147,15 @@ func (b *Bench) Reboot(ctx context.Context) error {
 
 // Plug makes a simulated drive and plugs it into the running guest. Its Name
 // (o.Name) must be one that no other drive has. A disc may be in it already.
+// o.Log, if set, hears of each event after the bench's log does.
 func (b *Bench) Plug(ctx context.Context, o simdrive.Options, inside *simdrive.Disc) (*Drive, error) {
-	o.Log = b.Log.OfDrive
+	hear := o.Log
+	o.Log = func(e simdrive.Event) {
+		b.Log.OfDrive(e)
+		if hear != nil {
+			hear(e)
+		}
+	}
 	d := &Drive{Drive: simdrive.New(o), Name: o.Name, target: "iqn.2026-11.example:" + o.Name}
 	if inside != nil {
 		if err := d.Insert(inside); err != nil {
