@@ -39,8 +39,7 @@ func (b *bay) after(ctx context.Context, out Outcome, err error, tries *retries)
 		b.notice(Notice{Word: WordEmpty, Text: ErrNoDisc.Error(), Final: true, Outcome: OutcomeFailed})
 		return 0, false
 	case errors.Is(err, errTakenOut), class == disc.ClassGone:
-		b.notice(Notice{ID: id, Word: WordTakenOut, Text: "reading stopped where it was: " + err.Error(),
-			Hint: "put the disc in again to go on", Final: true, Outcome: OutcomeTakenOut})
+		b.notice(b.takenOut(id))
 		return 0, false
 	case errors.Is(err, errButton), errors.Is(err, errAnotherStory), errors.Is(err, context.Canceled):
 		return 0, false

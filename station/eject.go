@@ -65,7 +65,12 @@ func (b *bay) farewell(ctx context.Context, d Drive, j *job) (Outcome, error) {
 	if f.Carrier.Item == "" {
 		hint = fmt.Sprintf("say which item it is: ripstation annotate %.8s --item ID", f.ID)
 	}
-	if err := b.open(ctx, d, f.Insertion, j.ID, text, hint); err != nil {
+	err := b.open(ctx, d, f.Insertion, j.ID, text, hint)
+	if disc.ClassOf(err) == disc.ClassGone {
+		b.notice(Notice{ID: j.ID, Word: WordEjected, Text: text + ". The disc has been taken out already", Hint: hint})
+		err = nil
+	}
+	if err != nil {
 		return "", err
 	}
 	crashpoint.Here("ejected")
@@ -100,6 +105,9 @@ func (b *bay) open(ctx context.Context, d Drive, ins disc.Insertion, id, text, h
 		opening(false)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if c := disc.ClassOf(err); c == disc.ClassChanged || c == disc.ClassGone {
+			return err // perhaps another disc by now: it has to be looked at first
 		}
 		b.notice(Notice{ID: id, Word: WordEjectFailed, Text: fmt.Sprintf("%s. The tray did not open: %v", text, err),
 			Hint: "the disc is safe to take out: press the drive's button, or use the emergency hole"})

@@ -229,8 +229,8 @@ func TestEjectWhenImaged(t *testing.T) {
 	if x.Outcome != station.OutcomeDone || drive.Ejects() != 1 {
 		t.Fatalf("outcome %q, %d ejects", x.Outcome, drive.Ejects())
 	}
-	if c := r.show(x.ID).Copies; len(c) != 1 || c[0].State != catalog.Queued {
-		t.Errorf("copies %+v, want one that is queued", c)
+	if c := r.show(x.ID).Copies; len(c) != 1 || c[0].State != catalog.Queued && c[0].State != catalog.Sending {
+		t.Errorf("copies %+v, want one that is not stored yet", c)
 	}
 	g.shut.Store(false)
 	r.ended(1, station.OutcomeDone)
@@ -244,12 +244,11 @@ func TestEjectWhenReadBack(t *testing.T) {
 	drive := r.add(simdrive.Options{})
 	r.start()
 	must(t, drive.Insert(simdrive.PressedCD(iso(t, "PROVEN", 29, 2000), 2000)))
-	end := r.ended(1, station.OutcomeDone)
+	r.ended(1, station.OutcomeDone)
 	story := r.story()
 	if strings.Index(story, string(station.WordReadBack)) > strings.Index(story, string(station.WordEjected)) {
 		t.Errorf("the tray opened before the copy was read back:\n%s", story)
 	}
-	_ = end
 	if drive.Ejects() != 1 {
 		t.Errorf("%d ejects", drive.Ejects())
 	}
@@ -364,4 +363,51 @@ func TestWedgedDriveIsAFault(t *testing.T) {
 		t.Errorf("the fast failures of a wedged drive were taken for damage: %+v", *v.Image)
 	}
 	sameAsDisc(t, r.image(end.ID, 1), d)
+}
+
+func TestTakenOutBeforeAnythingWasRead(t *testing.T) {
+	r := newRig(t)
+	drive := r.add(simdrive.Options{})
+	r.start()
+	d := simdrive.PressedCD(iso(t, "EMPTY", 34, 3000), 3000)
+	d.Damage().Slow(200*time.Millisecond, disc.Extent{Start: 0, Count: 1})
+	must(t, drive.Insert(d))
+	r.await(1, word(station.WordReading))
+	drive.PressButton()
+	r.await(1, final)
+	must(t, drive.Insert(d))
+	end := r.ended(2, station.OutcomeDone)
+	sameAsDisc(t, r.image(end.ID, 1), d)
+	if st := r.station.Status(); len(st.Jobs) != 0 {
+		t.Errorf("the spool keeps a job without a sector: %+v", st.Jobs)
+	}
+}
+
+func TestTakenOutWhileSending(t *testing.T) {
+	var g *gate
+	r := newRig(t, func(c *station.Config) {
+		g = &gate{Store: c.Stores[0].Store}
+		g.shut.Store(true)
+		c.Stores[0].Store = g
+	})
+	drive := r.add(simdrive.Options{})
+	r.start()
+	d := simdrive.PressedCD(iso(t, "IMPATIENT", 35, 2000), 2000)
+	must(t, drive.Insert(d))
+	r.await(1, word(station.WordWaitStore))
+	drive.PressButton()
+	x := r.await(1, final)
+	if x.Outcome != station.OutcomeTakenOut || !strings.Contains(x.Text, "sealed") {
+		t.Errorf("ended as %q: %s", x.Outcome, x.Text)
+	}
+	g.shut.Store(false)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	must(t, r.station.Settled(ctx, x.ID))
+	sameAsDisc(t, r.image(x.ID, 1), d)
+	if drive.Ejects() != 0 {
+		t.Errorf("%d ejects of a drive that was empty", drive.Ejects())
+	}
+	must(t, drive.Insert(d))
+	r.ended(2, station.OutcomeAlready)
 }

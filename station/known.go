@@ -25,12 +25,9 @@ type held struct {
 // new one when the disc is new), or the carrier that makes reading it
 // needless.
 func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *held, error) {
-	j, err := b.unfinished(ctx, d, s)
-	if err != nil {
-		return nil, nil, err
-	}
-	if j != nil {
-		return j, nil, b.goOn(j, s, ask)
+	j, err := b.unfinished(ctx, d, s, ask)
+	if err != nil || j != nil {
+		return j, nil, err
 	}
 	h, err := b.held(ctx, d, s)
 	if err != nil {
@@ -77,7 +74,7 @@ func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *
 // unfinished finds the job of the spool that this disc belongs to. The key of
 // the insertion alone is never enough: every sample that the spool's image
 // holds must agree with the disc, or two discs could end up in one image.
-func (b *bay) unfinished(ctx context.Context, d Drive, s seen) (*job, error) {
+func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*job, error) {
 	b.s.mu.Lock()
 	jobs := slices.Collect(maps.Values(b.s.jobs))
 	b.s.mu.Unlock()
@@ -92,7 +89,7 @@ func (b *bay) unfinished(ctx context.Context, d Drive, s seen) (*job, error) {
 		if !same && f.Eject != nil && (f.Eject.Done || s.identity.Recordable) {
 			continue
 		}
-		samples, err := j.samples(ctx, s.identity.Recordable)
+		samples, empty, err := j.samples(ctx, s.identity.Recordable)
 		if err != nil {
 			return nil, err
 		}
@@ -100,20 +97,23 @@ func (b *bay) unfinished(ctx context.Context, d Drive, s seen) (*job, error) {
 		if err != nil {
 			return nil, err
 		}
-		if disagree > 0 {
-			continue
-		}
-		// Nothing read yet: only the same insertion can be the job's own. A
-		// different one needs enough of the image to be sure.
-		if same || agree >= min(disc.EnoughSamples, len(samples)) && agree > 0 {
-			return j, nil
+		enough := agree > 0 && agree >= min(disc.EnoughSamples, len(samples))
+		switch {
+		case disagree > 0:
+		case same, enough:
+			return j, b.goOn(j, s, ask, agree)
+		case empty && f.Carrier.Item == "":
+			// No sector of another disc can get into an image that has none, and
+			// nobody has said whose it is.
+			return j, b.goOn(j, s, ask, agree)
 		}
 	}
 	return nil, nil
 }
 
-// goOn takes a job up again with the disc that is in the drive now.
-func (b *bay) goOn(j *job, s seen, ask *Request) error {
+// goOn takes a job up again with the disc that is in the drive now; agree
+// sample sectors say that it is the job's.
+func (b *bay) goOn(j *job, s seen, ask *Request, agree int) error {
 	f := j.file()
 	b.notice(Notice{ID: j.ID, Word: WordResumed, Text: fmt.Sprintf("this disc was %s before; it goes on from there", f.Step)})
 	return j.update(func(f *jobFile) {
@@ -133,7 +133,10 @@ func (b *bay) goOn(j *job, s seen, ask *Request) error {
 				f.Captures[last].Reason = "the station was stopped while the disc was read"
 			}
 		}
-		f.Captures = append(f.Captures, b.capture(s, ask))
+		cap := b.capture(s, ask)
+		f.Captures = append(f.Captures, cap)
+		f.Events = append(f.Events, b.event(catalog.EventCapture, catalog.EventSuccess,
+			fmt.Sprintf("reading goes on: descriptors and %d sample sectors of the image so far agree with the disc", agree), cap, f.ID))
 	})
 }
 

@@ -200,26 +200,28 @@ func driveName(d disc.Drive) string {
 }
 
 // samples are sectors of the job's image that hold data, to hold against the
-// disc in the drive. None before the first read. Of recordables, which can
-// differ in little, more are asked for.
-func (j *job) samples(ctx context.Context, recordable bool) ([]disc.Sample, error) {
+// disc in the drive; of recordables, which can differ in little, more of them.
+// empty says that no sector has been read yet.
+func (j *job) samples(ctx context.Context, recordable bool) (s []disc.Sample, empty bool, err error) {
 	f := j.file()
 	if f.Sealed != nil {
-		return f.Sealed.Samples, nil
+		return f.Sealed.Samples, false, nil
 	}
 	img, err := ripper.Open(ctx, j.dir)
 	if errors.Is(err, ripper.ErrNoImage) {
-		return nil, nil
+		return nil, true, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer img.Close()
 	n := 2 * disc.EnoughSamples
 	if recordable {
 		n *= 4
 	}
-	return ripper.Samples(img, img.Map(), n)
+	s, err = ripper.Samples(img, img.Map(), n)
+	c := img.Counts()
+	return s, c.Read+c.Suspect+c.Contested == 0, err
 }
 
 // capture begins the record of one reading.

@@ -148,7 +148,16 @@ func (b *bay) removed(now *telling) {
 		return // it ended by itself at the same moment, and says so
 	default:
 	}
-	b.notice(Notice{ID: b.viewID(), Word: WordTakenOut, Text: "reading stopped where it was", Hint: "put the disc in again to go on", Final: true, Outcome: OutcomeTakenOut})
+	b.notice(b.takenOut(b.viewID()))
+}
+
+// takenOut is what is said when a disc leaves before its story has ended.
+func (b *bay) takenOut(id string) Notice {
+	n := Notice{ID: id, Word: WordTakenOut, Text: "reading stopped where it was", Hint: "put the disc in again to go on", Final: true, Outcome: OutcomeTakenOut}
+	if j := b.s.job(id); j != nil && j.step().atLeast(StepSealed) {
+		n.Text, n.Hint = "its image is sealed; its copies go on without it", "keep the disc until `ripstation show "+id[:8]+"` says that they are stored"
+	}
+	return n
 }
 
 // opens reports whether the story is opening the tray, or has just done so.
