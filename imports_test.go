@@ -42,7 +42,7 @@ var rooms = map[string][]string{
 	"internal/simdrive":       {"mmc", "internal/isoimage"},
 	"internal/simdrive/iscsi": {"internal/simdrive"},
 	"internal/simbench":       {"mmc", "internal/simdrive", "internal/isoimage"},
-	"internal/bench":          {"mmc", "ripper", "discfs", "internal/simdrive", "internal/isoimage"},
+	"internal/bench":          {"station", "catalog", "archive", "mmc", "internal/simbench", "internal/simdrive", "internal/isoimage"},
 	"internal/zdeps":          {},
 }
 

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Takes the figures of BENCHMARKS.md: all of them, or those named.
+#   bench.sh [NAME...]      QUICK=1 only tries the bench itself
+set -eu
+cd "$(dirname "$0")/.."
+mkdir -p .cache/bench
+commit=$(git describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null) || commit=
+go build -ldflags "-X main.commit=$commit" -o .cache/bench/bench ./internal/bench
+exec .cache/bench/bench "$@"
