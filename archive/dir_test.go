@@ -1,0 +1,473 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func shelf(t *testing.T, root string, create bool) *Dir {
+	t.Helper()
+	d, err := NewDir(DirConfig{Name: "shelf", Root: root, Create: create, PartSize: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func upTo(t *testing.T, d *Dir, key string, body []byte, parts ...int) *dirUpload {
+	t.Helper()
+	up, err := d.Begin(t.Context(), key, int64(len(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range parts {
+		if err := up.Part(t.Context(), n, body[n*1000:min(len(body), n*1000+1000)]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return up.(*dirUpload)
+}
+
+// A drive that is not mounted leaves an empty folder, or none. Neither is ever
+// taken for the store, and nothing is written where the drive ought to be.
+func TestDriveNotThere(t *testing.T) {
+	base := t.TempDir()
+	if err := os.Mkdir(filepath.Join(base, "mountpoint"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"mountpoint", "nothing"} {
+		d := shelf(t, filepath.Join(base, name), false)
+		_, errStat := d.Stat(t.Context(), "k")
+		_, errRead := d.Read(t.Context(), "k", 0, -1)
+		_, errBegin := d.Begin(t.Context(), "k", 1)
+		var errList error
+		for _, err := range d.List(t.Context(), "") {
+			errList = err
+		}
+		for op, err := range map[string]error{"stat": errStat, "read": errRead, "begin": errBegin, "list": errList, "put": d.Put(t.Context(), "k", []byte("x"))} {
+			if err == nil || final(err) || !strings.Contains(err.Error(), "plugged in") {
+				t.Errorf("%s on %s: %v", op, name, err)
+			}
+		}
+	}
+	entries, err := os.ReadDir(filepath.Join(base, "mountpoint"))
+	if err != nil || len(entries) != 0 {
+		t.Errorf("something was written: %v, %v", entries, err)
+	}
+	if _, err := os.Lstat(filepath.Join(base, "nothing")); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("a folder was made")
+	}
+}
+
+func TestStoreIsMadeOnce(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "a", "store")
+	d := shelf(t, root, true)
+	if err := d.Put(t.Context(), "k", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(filepath.Join(root, Marker)); err != nil || string(text) != markerText {
+		t.Fatalf("%q, %v", text, err)
+	}
+	// The drive is pulled while the program runs: the same handle makes no
+	// second store in its place.
+	if err := os.Rename(root, root+"-pulled"); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Put(t.Context(), "k2", []byte("x")); err == nil || final(err) {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(root); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal("made again")
+	}
+	if err := os.Rename(root+"-pulled", root); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Put(t.Context(), "k2", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFolderOfSomethingElse(t *testing.T) {
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "thesis.doc"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d := shelf(t, root, true)
+	if err := d.Put(t.Context(), "k", []byte("x")); err == nil || !strings.Contains(err.Error(), "thesis.doc") {
+		t.Fatal(err)
+	}
+	// An empty marker, made by hand, is enough.
+	if err := os.WriteFile(filepath.Join(root, Marker), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := shelf(t, root, false).Put(t.Context(), "k", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The tree of keys holds the objects and nothing else, and uploads leave
+// nothing behind.
+func TestTreeIsPlain(t *testing.T) {
+	root := t.TempDir()
+	d := shelf(t, root, true)
+	body := bytes.Repeat([]byte("disc"), 1000)
+	u := upTo(t, d, "id/v1/data/image.iso", body, 0, 1, 2, 3)
+	if _, err := u.Complete(t.Context(), CRC64NVME(body)); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Put(t.Context(), "id/v1/bagit.txt", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if rel, _ := filepath.Rel(root, path); err == nil && !e.IsDir() {
+			got = append(got, rel)
+		}
+		return err
+	})
+	if want := ".ripstation-store id/v1/bagit.txt id/v1/data/image.iso"; err != nil || strings.Join(got, " ") != want {
+		t.Fatalf("%q, %v", got, err)
+	}
+	if left, err := os.ReadDir(filepath.Join(root, uploadsDir)); err != nil || len(left) != 0 {
+		t.Fatalf("left over: %v, %v", left, err)
+	}
+}
+
+// A power cut at any byte of the journal costs at most the part that was being
+// written, and never makes a part held that is not on the drive.
+func TestTornJournal(t *testing.T) {
+	body := bytes.Repeat([]byte("0123456789"), 450)
+	root := t.TempDir()
+	d := shelf(t, root, true)
+	u := upTo(t, d, "k", body, 4, 0, 2, 2, 1)
+	path := filepath.Join(u.folder, "parts")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := len(journalHeader(u.key, u.plan))
+	order := []struct {
+		n    int
+		held bool
+	}{{4, true}, {0, true}, {2, true}, {2, false}, {2, true}, {1, true}}
+	if len(whole) != header+len(order)*recordSize {
+		t.Fatalf("%d bytes of journal:\n%s", len(whole), whole)
+	}
+	for cut := range len(whole) + 1 {
+		junk := []string{"", "\x00\x00\x00\x00", "+ 00003 0000000000000000 00000000\n"}[cut%3]
+		if err := os.WriteFile(path, append(bytes.Clone(whole[:cut]), junk...), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		want := map[int]bool{}
+		for i, o := range order {
+			if cut >= header+(i+1)*recordSize {
+				want[o.n] = o.held
+			}
+		}
+		again := upTo(t, shelf(t, root, false), "k", body)
+		for n := range again.Parts() {
+			if has := again.Has(n, CRC64NVME(body[n*1000:min(len(body), n*1000+1000)])); has != want[n] {
+				t.Fatalf("cut at %d, junk %q: part %d held: %v, want %v", cut, junk, n, has, want[n])
+			}
+		}
+	}
+	// After all that it still goes on.
+	u = upTo(t, shelf(t, root, false), "k", body, 0, 1, 2, 3, 4)
+	if _, err := u.Complete(t.Context(), CRC64NVME(body)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A journal whose file of bytes is gone or cut short is not believed.
+func TestJournalWithoutData(t *testing.T) {
+	body := make([]byte, 2500)
+	for i := range body {
+		body[i] = byte(i)
+	}
+	for name, harm := range map[string]func(path string) error{
+		"gone": os.Remove,
+		"cut":  func(path string) error { return os.Truncate(path, 700) },
+	} {
+		d := shelf(t, t.TempDir(), true)
+		u := upTo(t, d, "k", body, 0, 1, 2)
+		if err := harm(u.data()); err != nil {
+			t.Fatal(err)
+		}
+		u = upTo(t, d, "k", body)
+		for n := range 3 {
+			if u.Has(n, CRC64NVME(body[n*1000:min(len(body), n*1000+1000)])) {
+				t.Errorf("%s: part %d is held by nothing", name, n)
+			}
+		}
+	}
+}
+
+// The program is killed between the naming of the object and the end of the
+// upload, whichever way the name was given.
+func TestKilledAfterNaming(t *testing.T) {
+	body := []byte("0123456789")
+	for name, place := range map[string]func(u *dirUpload) error{
+		"renamed": func(u *dirUpload) error { return u.d.place(u.data(), u.key) },
+		"linked": func(u *dirUpload) error {
+			return errors.Join(os.MkdirAll(filepath.Dir(u.d.path(u.key)), 0o755), os.Link(u.data(), u.d.path(u.key)))
+		},
+	} {
+		root := t.TempDir()
+		u := upTo(t, shelf(t, root, true), "id/k", body, 0)
+		if err := place(u); err != nil {
+			t.Fatal(err)
+		}
+		d := shelf(t, root, false)
+		up, err := d.Begin(t.Context(), "id/k", int64(len(body)))
+		if err != nil || !up.Stored() {
+			t.Fatalf("%s: %v", name, err)
+		}
+		// The checksum was not noted yet: the bytes themselves must tell.
+		if _, err := up.Complete(t.Context(), CRC64NVME(body)^1); !errors.Is(err, ErrExists) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, err := up.Complete(t.Context(), CRC64NVME(body)); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if left, err := os.ReadDir(filepath.Join(root, uploadsDir)); err != nil || len(left) != 0 {
+			t.Fatalf("%s: left over: %v, %v", name, left, err)
+		}
+		// The old process, were it still there, would find its work done.
+		if _, err := u.Complete(t.Context(), CRC64NVME(body)); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+}
+
+// An unfinished upload with bytes of its own is not removed because an object
+// of another origin came to stand under its key.
+func TestUnfinishedUploadStays(t *testing.T) {
+	root := t.TempDir()
+	d := shelf(t, root, true)
+	u := upTo(t, d, "k", []byte("0123456789"), 0)
+	if err := os.WriteFile(d.path("k"), []byte("abcdefghij"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := u.Complete(t.Context(), CRC64NVME([]byte("0123456789"))); !errors.Is(err, ErrExists) {
+		t.Fatal(err)
+	}
+	if again := upTo(t, d, "k", []byte("0123456789")); !again.Stored() {
+		t.Fatal("not seen")
+	}
+	if got, err := os.ReadFile(u.data()); err != nil || string(got) != "0123456789" {
+		t.Fatalf("%q, %v", got, err)
+	}
+	if got, err := os.ReadFile(d.path("k")); err != nil || string(got) != "abcdefghij" {
+		t.Fatalf("%q, %v", got, err)
+	}
+}
+
+// All three ways of naming a file refuse to replace one.
+func TestNameOnce(t *testing.T) {
+	root := t.TempDir()
+	d := shelf(t, root, true)
+	if err := d.Put(t.Context(), "first", []byte("first")); err != nil {
+		t.Fatal(err)
+	}
+	for name, give := range map[string]func(tmp, target string) error{"rename": d.nameOnce, "link": d.nameByLink, "lock": d.nameByLock} {
+		tmp := filepath.Join(root, uploadsDir, name)
+		if err := os.WriteFile(tmp, []byte(name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := give(tmp, d.path("first")); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got, err := os.ReadFile(d.path("first")); err != nil || string(got) != "first" {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+		if err := give(tmp, d.path("new-"+name)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got, err := os.ReadFile(d.path("new-" + name)); err != nil || string(got) != name {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+		if _, err := os.Lstat(tmp); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: the old name stays", name)
+		}
+	}
+}
+
+// A flipped byte, a cut and an appended byte are found by a whole read when the
+// file system keeps the checksum.
+func TestDirDamageAtRest(t *testing.T) {
+	d := shelf(t, t.TempDir(), true)
+	body := bytes.Repeat([]byte("z"), 5000)
+	if err := d.Put(t.Context(), "k", body); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := d.Stat(t.Context(), "k"); err != nil {
+		t.Fatal(err)
+	} else if info.CRC64NVME == "" && unix.Setxattr(d.cfg.Root, "user.probe", []byte("1"), 0) == nil {
+		t.Fatal("extended attributes are there and not used")
+	}
+	path := d.path("k")
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, bad := range map[string][]byte{"flipped": append(bytes.Repeat([]byte("z"), 4999), 'y'), "cut": body[:4999], "appended": append(bytes.Clone(body), 'z'), "emptied": nil} {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0) // the same file, with its attribute
+		if err == nil {
+			_, err = f.Write(bad)
+			err = errors.Join(err, f.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := d.Read(t.Context(), "k", 0, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, r); crcOf(path) != "" && !errors.Is(err, ErrChecksum) {
+			t.Errorf("%s: %v", name, err)
+		}
+		r.Close()
+	}
+}
+
+func TestDirRefusals(t *testing.T) {
+	if os.Geteuid() == 0 {
+		// Root may do everything; the errors themselves are what is left to test.
+		d := shelf(t, t.TempDir(), true)
+		for err, want := range map[error]error{unix.EACCES: ErrPermanent, unix.EROFS: ErrPermanent, unix.EFBIG: ErrPermanent, unix.ENOSPC: nil, unix.EIO: nil} {
+			got := d.fail("put", "k", &fs.PathError{Op: "open", Path: "p", Err: err})
+			if final(got) != (want != nil) || !errors.Is(got, err) || !strings.Contains(got.Error(), "store shelf: put k: ") || !strings.HasSuffix(got.Error(), ")") {
+				t.Errorf("%v: %v", err, got)
+			}
+		}
+	} else {
+		root := t.TempDir()
+		d := shelf(t, root, true)
+		if err := d.Put(t.Context(), "k", nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(root, 0o555); err != nil {
+			t.Fatal(err)
+		}
+		defer os.Chmod(root, 0o755)
+		if err := d.Put(t.Context(), "l", nil); !errors.Is(err, ErrPermanent) {
+			t.Error(err)
+		}
+	}
+	d := shelf(t, t.TempDir(), true)
+	if err := d.Put(t.Context(), "a", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Put(t.Context(), "a/b", nil); !errors.Is(err, ErrPermanent) {
+		t.Errorf("a key below an object: %v", err)
+	}
+	if err := d.Put(t.Context(), "x/y", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Put(t.Context(), "x", nil); !errors.Is(err, ErrExists) {
+		t.Errorf("a key that is a folder: %v", err)
+	}
+	for _, cfg := range []DirConfig{{Name: "", Root: "/x"}, {Name: "x", Root: "relative"}, {Name: "x", Root: ""}, {Name: "x", Root: "/x", PartSize: -1}} {
+		if _, err := NewDir(cfg); err == nil {
+			t.Errorf("%+v is taken", cfg)
+		}
+	}
+}
+
+// Whatever order parts come in, however often the program is restarted and the
+// journal cut, what is completed is the object.
+func TestRandomRestarts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	for round := range 40 {
+		root := t.TempDir()
+		body := make([]byte, 1+rng.IntN(9000))
+		for i := range body {
+			body[i] = byte(rng.Uint32())
+		}
+		d := shelf(t, root, true)
+		u := upTo(t, d, "k", body)
+		for {
+			missing := []int{}
+			for n := range u.Parts() {
+				if !u.Has(n, CRC64NVME(body[n*1000:min(len(body), n*1000+1000)])) {
+					missing = append(missing, n)
+				}
+			}
+			if len(missing) == 0 {
+				break
+			}
+			n := missing[rng.IntN(len(missing))]
+			if rng.IntN(3) == 0 { // killed while it writes the part: any of its bytes may be there
+				f, err := os.OpenFile(u.data(), os.O_WRONLY, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = f.WriteAt(bytes.Repeat([]byte{0xee}, rng.IntN(int(u.plan.length(n))+1)), int64(n)*1000)
+				if err := errors.Join(err, f.Close()); err != nil {
+					t.Fatal(err)
+				}
+				u = upTo(t, shelf(t, root, false), "k", body)
+				continue
+			}
+			upTo(t, shelf(t, root, false), "k", body, n)
+			u = upTo(t, shelf(t, root, false), "k", body)
+		}
+		if _, err := u.Complete(context.Background(), CRC64NVME(body)); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		if got, err := os.ReadFile(d.path("k")); err != nil || !bytes.Equal(got, body) {
+			t.Fatalf("round %d: other bytes, %v", round, err)
+		}
+	}
+}
+
+func FuzzJournal(f *testing.F) {
+	f.Add([]byte(journalRecord(true, 3, 0xabcdef)))
+	f.Add([]byte(journalRecord(true, 0, 1) + journalRecord(false, 0, 0) + "+ 0"))
+	f.Add([]byte("+ -0003 0000000000000000 00000000\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		parts := map[int]uint64{}
+		taken := parseJournal(b, parts)
+		if taken < 0 || taken > len(b) || taken%recordSize != 0 {
+			t.Fatalf("took %d of %d", taken, len(b))
+		}
+		again := map[int]uint64{}
+		if parseJournal(b[:taken], again) != taken || len(again) != len(parts) {
+			t.Fatal("what was taken is not taken again")
+		}
+		for n := range parts {
+			if n < 0 || n > 99999 {
+				t.Fatalf("part %d", n)
+			}
+		}
+	})
+}
+
+func FuzzCheckKey(f *testing.F) {
+	for _, k := range []string{"id/v1/bagit.txt", "..", "a/../b", ".x", "/", "a//b", "a\x00"} {
+		f.Add(k)
+	}
+	root := f.TempDir()
+	d, err := NewDir(DirConfig{Name: "x", Root: root})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, key string) {
+		if CheckKey(key) != nil {
+			return
+		}
+		path := d.path(key)
+		if rel, err := filepath.Rel(root, path); err != nil || rel != key || strings.HasPrefix(path, filepath.Join(root, uploadsDir)) {
+			t.Fatalf("key %q leads to %q", key, path)
+		}
+	})
+}
