@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -341,6 +342,18 @@ func TestStaleSocketIsReplacedAndALiveOneIsNot(t *testing.T) {
 	if _, err := Listen(p, ""); !errors.Is(err, ErrRunning) {
 		t.Errorf("with one listening: %v", err)
 	}
+	// A station that is between looking and listening holds the lock alone.
+	starting, err := os.Create(p + "2.lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer starting.Close()
+	if err := syscall.Flock(int(starting.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(p+"2", ""); !errors.Is(err, ErrRunning) {
+		t.Errorf("with one starting: %v", err)
+	}
 	// As after a kill: the file is there, nobody listens, the lock is gone.
 	s := l.(socket)
 	s.Listener.(*net.UnixListener).SetUnlinkOnClose(false)
@@ -423,5 +436,52 @@ func TestEndOfTheStationEndsTheStream(t *testing.T) {
 	}
 	if _, err := c.Status(context.Background()); err == nil {
 		t.Error("a stopped station answers")
+	}
+}
+
+// Stations that start at the same moment over a stale socket: one gets it, and
+// the others leave it alone.
+func TestOneOfManyGetsAStaleSocket(t *testing.T) {
+	for range 20 {
+		p := filepath.Join(t.TempDir(), "s")
+		stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: p, Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stale.SetUnlinkOnClose(false)
+		if err := stale.Close(); err != nil {
+			t.Fatal(err)
+		}
+		const n = 8
+		got := make(chan net.Listener, n)
+		var begin, wg sync.WaitGroup
+		begin.Add(1)
+		for range n {
+			wg.Go(func() {
+				begin.Wait()
+				l, err := Listen(p, "")
+				if err == nil {
+					got <- l
+				} else if !errors.Is(err, ErrRunning) {
+					t.Error(err)
+				}
+			})
+		}
+		begin.Done()
+		wg.Wait()
+		close(got)
+		if len(got) != 1 {
+			t.Errorf("%d of %d stations got the socket", len(got), n)
+		}
+		if c, err := Dial(context.Background(), p); err != nil {
+			t.Errorf("nobody answers on the socket: %v", err)
+		} else {
+			c.Close()
+		}
+		for l := range got {
+			if err := l.Close(); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }
