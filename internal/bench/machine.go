@@ -17,13 +17,13 @@ var commit string
 
 // machine is where and when something was measured, and of which program.
 type machine struct {
-	CPU      string    `json:"cpu"`
-	Cores    int       `json:"cores"`
-	Memory   int64     `json:"memory_bytes"`
-	Kernel   string    `json:"kernel"`
-	Go       string    `json:"go"`
-	Commit   string    `json:"commit"` // empty when not known; "-dirty" behind it: with changes
-	Began    time.Time `json:"began"`
+	CPU    string    `json:"cpu"`
+	Cores  int       `json:"cores"`
+	Memory int64     `json:"memory_bytes"`
+	Kernel string    `json:"kernel"`
+	Go     string    `json:"go"`
+	Commit string    `json:"commit"` // empty when not known; "-dirty" behind it: with changes
+	Began  time.Time `json:"began"`
 	// Load is the load average of the minute before: what else was going on.
 	Load float64 `json:"load_average_before"`
 }

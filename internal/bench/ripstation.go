@@ -26,6 +26,7 @@ import (
 type ripOrder struct {
 	Case    ripCase `json:"case"`
 	Dir     string  `json:"dir"`     // for spool, store and catalog; on a disk
+	SHA256  string  `json:"sha256"`  // of what is on the disc
 	Profile string  `json:"profile"` // file for a CPU profile, empty for none
 }
 
@@ -35,7 +36,6 @@ type ripRun struct {
 	Stages []stage `json:"stages"`
 	CPU    float64 `json:"cpu_seconds"` // of the process from its start, with the drive in it
 	Peak   int64   `json:"peak_bytes"`  // of its resident memory
-	SHA256 string  `json:"sha256"`      // as recorded
 	// ReadBack says how the spool was read back at the seal.
 	ReadBack string `json:"read_back"`
 }
@@ -127,7 +127,12 @@ func ripByStation(ctx context.Context, o ripOrder) (r ripRun, err error) {
 		return r, err
 	}
 	r.CPU, r.Peak = u.cpu.Seconds(), u.peak
-	return r, judge(ctx, cat, id, o.Case, &r)
+	v, err := cat.Show(ctx, id)
+	if err != nil {
+		return r, err
+	}
+	r.ReadBack, err = judge(v, o)
+	return r, err
 }
 
 // tell has the station tell one disc's story, with a look at the clocks at the
@@ -207,26 +212,25 @@ func tell(ctx context.Context, st *station.Station, bench *simbench.Bench, inser
 }
 
 // judge holds the record against what a clean rip must give: figures of a rip
-// that went wrong are none.
-func judge(ctx context.Context, cat *catalog.Catalog, id string, c ripCase, r *ripRun) error {
-	v, err := cat.Show(ctx, id)
-	if err != nil {
-		return err
+// that went wrong are none. It says how the spool was read back.
+func judge(v catalog.View, o ripOrder) (readBack string, err error) {
+	img := v.Image
+	if img == nil || img.State != catalog.Complete || img.Sectors.Read != o.Case.Sectors || img.Size != o.Case.bytes() {
+		return "", fmt.Errorf("carrier %s: the image is not complete: %+v", v.ID, img)
 	}
-	if v.Image == nil || v.Image.State != catalog.Complete || v.Image.Sectors.Read != c.Sectors || v.Image.Size != c.bytes() {
-		return fmt.Errorf("carrier %s: the image is not complete: %+v", id, v.Image)
+	if img.SHA256 != o.SHA256 {
+		return "", fmt.Errorf("carrier %s: the image has SHA-256 %s, the disc %s", v.ID, img.SHA256, o.SHA256)
 	}
 	if len(v.Copies) != 1 || v.Copies[0].State != catalog.ReadBack {
-		return fmt.Errorf("carrier %s: the copies are %+v, want one that was read back", id, v.Copies)
+		return "", fmt.Errorf("carrier %s: the copies are %+v, want one that was read back", v.ID, v.Copies)
 	}
 	for _, k := range v.Checks {
 		if k.Outcome == disc.Failure {
-			return fmt.Errorf("carrier %s: check %s: %s", id, k.Code, k.Message)
+			return "", fmt.Errorf("carrier %s: check %s: %s", v.ID, k.Code, k.Message)
 		}
 		if k.Code == "ledger-equals-spool" {
-			r.ReadBack = k.Message
+			readBack = k.Message
 		}
 	}
-	r.SHA256 = v.Image.SHA256
-	return nil
+	return readBack, nil
 }
