@@ -45,8 +45,14 @@ var errUsage = errors.New("usage")
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:])
+	stopped := ctx.Err() != nil
 	stop()
 	switch {
+	case err != nil && stopped:
+		if len(os.Args) != 2 || children[os.Args[1]] == nil { // one says it
+			fmt.Fprintln(os.Stderr, "bench: stopped; the part under way has written nothing")
+		}
+		os.Exit(1)
 	case errors.Is(err, errUsage):
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)

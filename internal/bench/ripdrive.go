@@ -28,7 +28,7 @@ type driveAlone struct {
 
 // sampleBytes is the most that is read at real speed, half of it where the
 // disc is slow and half where it is fast.
-const sampleBytes = 1 << 30
+const sampleBytes = 256 << 20
 
 func (c ripCase) sample() []disc.Extent {
 	half := int64(sampleBytes / 2 / disc.SectorSize)
