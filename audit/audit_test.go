@@ -358,6 +358,31 @@ var errAway = errors.New("connection refused")
 
 func (a away) Stat(context.Context, string) (archive.Info, error) { return archive.Info{}, errAway }
 
+// other is a store that recorded another checksum and holds the right bytes.
+type other struct{ archive.Store }
+
+func (o other) Stat(ctx context.Context, key string) (archive.Info, error) {
+	info, err := o.Store.Stat(ctx, key)
+	info.CRC64NVME = archive.FormatCRC64NVME(1)
+	return info, err
+}
+
+// A store's word counts until the bytes themselves were read.
+func TestStoreChecksum(t *testing.T) {
+	b := newBench(t)
+	id := b.disc(1)
+	b.stores[0] = other{b.stores[0]}
+	if r := b.audit(false); !slices.Equal(codes(r), []Code{StoreChecksum}) || r.Copies.Damaged != 1 || b.state("shelf", id).State != catalog.Damaged {
+		t.Errorf("light: %+v", r)
+	}
+	if r := b.audit(true); !slices.Equal(codes(r), []Code{StoreChecksum}) || r.Copies.ReadBack != 2 || b.state("shelf", id).State != catalog.ReadBack {
+		t.Errorf("full: %+v", r)
+	}
+	if fix := b.fixities(id); !slices.Contains(fix, catalog.EventWarning) {
+		t.Errorf("events %v", fix)
+	}
+}
+
 // blind is a store that breaks off in the middle of its list.
 type blind struct{ archive.Store }
 

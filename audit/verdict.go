@@ -75,7 +75,7 @@ func (s *shelf) conclude(ctx context.Context, h *held, v verdict) error {
 	}
 	c := &s.report.Copies
 	c.LookedAt++
-	outcome, to := catalog.EventSuccess, v.state
+	outcome := catalog.EventSuccess
 	switch v.state {
 	case catalog.Unknown:
 		c.Unknown++
@@ -83,9 +83,6 @@ func (s *shelf) conclude(ctx context.Context, h *held, v verdict) error {
 		outcome = catalog.EventNotRun
 		if s.store != nil && v.unknown != "" {
 			s.find(s.finding(h, CouldNotLook, "", v.unknown))
-		}
-		if h.State == catalog.Missing || h.State == catalog.Damaged {
-			to = h.State // the last that is known of it
 		}
 	case catalog.Missing:
 		c.Missing++
@@ -113,7 +110,7 @@ func (s *shelf) conclude(ctx context.Context, h *held, v verdict) error {
 		s.report.CouldNotLook = true
 		s.find(s.finding(h, CouldNotLook, "", "not all of it could be read: "+v.unknown))
 	}
-	return s.note(ctx, h, v, to, outcome)
+	return s.note(ctx, h, v, outcome)
 }
 
 func (s *shelf) faulty(v verdict) bool {
@@ -127,7 +124,8 @@ func (s *shelf) faulty(v verdict) bool {
 
 // note writes the event and the state. A look at a list that found all as it
 // was leaves no event: only the report tells of it.
-func (s *shelf) note(ctx context.Context, h *held, v verdict, to catalog.CopyState, outcome catalog.EventOutcome) error {
+func (s *shelf) note(ctx context.Context, h *held, v verdict, outcome catalog.EventOutcome) error {
+	to := v.state
 	if outcome == catalog.EventSuccess && v.tier != ReadBack && to == h.State {
 		return nil
 	}
@@ -154,8 +152,9 @@ func (s *shelf) note(ctx context.Context, h *held, v verdict, to catalog.CopySta
 	err := s.cfg.Catalog.SetCopy(ctx, h.CarrierID, h.Version, cp, e)
 	switch {
 	case errors.Is(err, catalog.ErrTransition):
-		// Its state was changed while this audit looked. What was seen still
-		// happened.
+		// What is known to be missing or damaged stays so while nobody can
+		// look; or its state was changed while this audit looked. What was
+		// seen happened all the same.
 		err = s.cfg.Catalog.AddEvent(ctx, h.CarrierID, e)
 	case errors.Is(err, catalog.ErrDamaged):
 		return nil // told as A007; nothing is written over a damaged row

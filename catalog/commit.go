@@ -205,7 +205,7 @@ func putCarrier(ctx context.Context, tx *sql.Tx, in CarrierInfo, d disc.Disc, id
 			title = orNull(in.Title)
 		}
 		return carriers.insert(ctx, tx, in.ID, orNull(in.Item), title, orNull(in.Part), orNull(in.Parts), orNull(in.Side),
-			orNull(in.Condition), in.Access, d.Kind, d.Medium, d.TOC.Sessions, label, None, at)
+			orNull(in.Condition), in.Access, d.Kind, d.Medium, d.TOC.Sessions, label, None, 0, at)
 	}
 	if have := r.str("item"); have != "" && in.Item != "" && have != in.Item {
 		reason := fmt.Sprintf("a later reading was started for item %s, and the catalog says item %s", in.Item, have)

@@ -74,8 +74,13 @@ func addEvent(ctx context.Context, tx *sql.Tx, carrierID string, e Event) error 
 		}
 		return nil
 	}
-	s := sealedEvent{carrierID, 0, e}
-	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) + 1 FROM events WHERE carrier = ?", carrierID).Scan(&s.Seq); err != nil {
+	carrier, err := mustCarrier(ctx, tx, carrierID)
+	if err != nil {
+		return err
+	}
+	s := sealedEvent{carrierID, carrier.num("events") + 1, e}
+	carrier.set("events", s.Seq)
+	if err := carrier.update(ctx, tx); err != nil {
 		return err
 	}
 	digest, err := s.digest()
@@ -189,9 +194,6 @@ func each(ctx context.Context, q querier, query string, args []any, f func(*sql.
 // AddEvent adds one event to a carrier. The same event again is no change.
 func (c *Catalog) AddEvent(ctx context.Context, carrierID string, e Event) error {
 	return c.write(ctx, "record an event of "+carrierID, func(tx *sql.Tx) error {
-		if _, err := mustCarrier(ctx, tx, carrierID); err != nil {
-			return err
-		}
 		return addEvent(ctx, tx, carrierID, e)
 	})
 }
@@ -199,24 +201,39 @@ func (c *Catalog) AddEvent(ctx context.Context, carrierID string, e Event) error
 // Events gives a carrier's events in the order they were recorded.
 func (c *Catalog) Events(ctx context.Context, carrierID string) ([]Event, error) {
 	op := "read events of " + carrierID
-	if _, err := mustCarrier(ctx, c.r, carrierID); err != nil && !errors.Is(err, ErrDamaged) {
+	tx, err := c.r.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
 		return nil, explain(op, err)
 	}
-	sealed, err := readEvents(ctx, c.r, "WHERE carrier = ?", carrierID)
-	return plainEvents(sealed), explain(op, errors.Join(err, unbroken(carrierID, sealed, err)))
+	defer tx.Rollback()
+	sealed, err := allEvents(ctx, tx, carrierID)
+	return plainEvents(sealed), explain(op, err)
 }
 
-// unbroken tells of events that are not there: seq counts without gaps.
-func unbroken(carrierID string, events []sealedEvent, err error) error {
-	if err != nil {
-		return nil // those are named already
+// allEvents gives a carrier's events. None may be gone from among them or from
+// their end: seq counts without gaps, and the carrier knows how many there are.
+func allEvents(ctx context.Context, q querier, carrierID string) ([]sealedEvent, error) {
+	carrier, err := mustCarrier(ctx, q, carrierID)
+	if err != nil && !errors.Is(err, ErrDamaged) {
+		return nil, err
+	}
+	events, bad := readEvents(ctx, q, "WHERE carrier = ?", carrierID)
+	if err != nil || bad != nil { // those are named already
+		return events, errors.Join(err, bad)
 	}
 	for i, e := range events {
 		if e.Seq != int64(i+1) {
-			return &damage{"events", fmt.Sprintf("%d of %s (it is gone, or stands in another place)", i+1, carrierID)}
+			return events, lost(i+1, carrierID)
 		}
 	}
-	return nil
+	if n := int(carrier.num("events")); n != len(events) {
+		return events, lost(len(events)+1, carrierID)
+	}
+	return events, nil
+}
+
+func lost(seq int, carrierID string) error {
+	return &damage{"events", fmt.Sprintf("%d of %s (it is gone, or stands in another place)", seq, carrierID)}
 }
 
 func plainEvents(sealed []sealedEvent) []Event {

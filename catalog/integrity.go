@@ -147,7 +147,7 @@ func recordProblems(ctx context.Context, q querier, r row) []Problem {
 
 func eventProblems(ctx context.Context, q querier) ([]Problem, error) {
 	var ids []string
-	err := each(ctx, q, "SELECT DISTINCT carrier FROM events ORDER BY carrier", nil, func(rs *sql.Rows) error {
+	err := each(ctx, q, "SELECT id FROM carriers UNION SELECT carrier FROM events ORDER BY 1", nil, func(rs *sql.Rows) error {
 		var id string
 		err := rs.Scan(&id)
 		ids = append(ids, id)
@@ -158,11 +158,11 @@ func eventProblems(ctx context.Context, q querier) ([]Problem, error) {
 	}
 	var out []Problem
 	for _, id := range ids {
-		es, err := readEvents(ctx, q, "WHERE carrier = ?", id)
-		if err = errors.Join(err, unbroken(id, es, err)); err == nil {
+		_, err := allEvents(ctx, q, id)
+		if err == nil {
 			continue
 		}
-		if !errors.Is(err, ErrDamaged) {
+		if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNotFound) {
 			return out, err
 		}
 		out = append(out, Problem{"events", id, err.Error()})

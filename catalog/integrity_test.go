@@ -155,7 +155,9 @@ func TestReadsAreVerified(t *testing.T) {
 func TestLostRows(t *testing.T) {
 	ctx := context.Background()
 	for name, stmt := range map[string]string{
-		"an event in the middle": "DELETE FROM event_agents WHERE event = (SELECT n FROM events WHERE seq = 1); DELETE FROM event_objects WHERE event = (SELECT n FROM events WHERE seq = 1); DELETE FROM events WHERE seq = 1",
+		"an event in the middle": "PRAGMA foreign_keys = off; DELETE FROM event_agents WHERE event = 2; DELETE FROM event_objects WHERE event = 2; DELETE FROM events WHERE n = 2",
+		"the last event":         "PRAGMA foreign_keys = off; DELETE FROM event_agents WHERE event = 3; DELETE FROM event_objects WHERE event = 3; DELETE FROM events WHERE n = 3",
+		"the only trace":         "PRAGMA foreign_keys = off; DELETE FROM event_agents; DELETE FROM event_objects; DELETE FROM events",
 		"an event of the record": "PRAGMA foreign_keys = off; UPDATE events SET id = 'abcdefghijklmnopqrstuvwxyz' WHERE seq = 1",
 		"an agent of an event":   "DELETE FROM event_agents WHERE place = 1",
 		"an object":              "DELETE FROM objects WHERE role = 'image'",
@@ -165,6 +167,12 @@ func TestLostRows(t *testing.T) {
 		c := openTemp(t)
 		rec := aRecord(NewID(), 1)
 		mustCommit(t, c, aCommit(t, rec))
+		if err := c.AddEvent(ctx, rec.Carrier.ID, anEvent(EventFixity, EventSuccess, noon)); err != nil {
+			t.Fatal(err)
+		}
+		if es, err := c.Events(ctx, rec.Carrier.ID); err != nil || len(es) != 3 {
+			t.Fatalf("%d events, %v", len(es), err)
+		}
 		tamper(t, c, stmt)
 		if ps, err := c.IntegrityCheck(ctx); err != nil || len(ps) == 0 {
 			t.Errorf("%s is gone and nothing was found (%v)", name, err)

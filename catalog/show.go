@@ -79,8 +79,10 @@ func show(ctx context.Context, q querier, id string) (View, error) {
 	for _, k := range cs {
 		v.Checks = append(v.Checks, disc.Check{Code: k.str("code"), Name: k.str("name"), Outcome: disc.Outcome(k.str("outcome")), Message: k.str("message")})
 	}
-	events, err := readEvents(ctx, q, "WHERE carrier = ?", id)
-	note(errors.Join(err, unbroken(id, events, err)))
+	events, err := allEvents(ctx, q, id)
+	if r.t != nil || !errors.Is(err, ErrDamaged) { // a damaged carrier is named already
+		note(err)
+	}
 	v.Events = plainEvents(events)
 	return v, bad
 }

@@ -32,7 +32,7 @@ func newTable(name string, keys int, cols string) *table {
 
 var (
 	items         = newTable("items", 1, "id title created")
-	carriers      = newTable("carriers", 1, "id item title part parts side condition access kind medium sessions label decision created")
+	carriers      = newTable("carriers", 1, "id item title part parts side condition access kind medium sessions label decision events created")
 	needs         = newTable("needs", 3, "carrier kind reason since settled")
 	drives        = newTable("drives", 1, "id key by_place node vendor model firmware serial")
 	captures      = newTable("captures", 1, "n id carrier started ended outcome reason operator drive insertion program program_version program_commit clock settings disc identity")

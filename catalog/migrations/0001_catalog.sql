@@ -23,6 +23,7 @@ CREATE TABLE carriers (
     sessions  INTEGER NOT NULL,
     label     TEXT NOT NULL,
     decision  TEXT NOT NULL,
+    events    INTEGER NOT NULL, -- how many there are, so that none is lost unseen
     created   TEXT NOT NULL,
     digest    BLOB NOT NULL,
     CHECK ((part IS NULL) = (parts IS NULL))
