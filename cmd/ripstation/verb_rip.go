@@ -163,10 +163,7 @@ func (a *app) ripHere(ctx context.Context, cfg *Config, in station.Request) erro
 			return err
 		}
 	}
-	log := a.newLog(cfg.Log).Level(zerolog.WarnLevel)
-	if a.terminal {
-		log = zerolog.Nop() // the story is told line by line already
-	}
+	log := a.newLog(cfg.Log).Level(zerolog.ErrorLevel) // the rest is told as the story
 	h, watching, err := ripHands(ctx, cfg, in.Source, log)
 	if err != nil {
 		return err
