@@ -158,6 +158,7 @@ func TestLostRows(t *testing.T) {
 		"an event in the middle": "PRAGMA foreign_keys = off; DELETE FROM event_agents WHERE event = 2; DELETE FROM event_objects WHERE event = 2; DELETE FROM events WHERE n = 2",
 		"the last event":         "PRAGMA foreign_keys = off; DELETE FROM event_agents WHERE event = 3; DELETE FROM event_objects WHERE event = 3; DELETE FROM events WHERE n = 3",
 		"the only trace":         "PRAGMA foreign_keys = off; DELETE FROM event_agents; DELETE FROM event_objects; DELETE FROM events",
+		"the order of events":    "PRAGMA foreign_keys = off; UPDATE events SET n = 99 WHERE n = 2; UPDATE events SET n = 2 WHERE n = 3; UPDATE events SET n = 3 WHERE n = 99",
 		"an event of the record": "PRAGMA foreign_keys = off; UPDATE events SET id = 'abcdefghijklmnopqrstuvwxyz' WHERE seq = 1",
 		"an agent of an event":   "DELETE FROM event_agents WHERE place = 1",
 		"an object":              "DELETE FROM objects WHERE role = 'image'",
@@ -167,7 +168,7 @@ func TestLostRows(t *testing.T) {
 		c := openTemp(t)
 		rec := aRecord(NewID(), 1)
 		mustCommit(t, c, aCommit(t, rec))
-		if err := c.AddEvent(ctx, rec.Carrier.ID, anEvent(EventFixity, EventSuccess, noon)); err != nil {
+		if err := c.AddEvent(ctx, rec.Carrier.ID, anEvent(EventFixity, EventSuccess, noon, rec.Carrier.ID)); err != nil {
 			t.Fatal(err)
 		}
 		if es, err := c.Events(ctx, rec.Carrier.ID); err != nil || len(es) != 3 {
