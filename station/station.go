@@ -95,6 +95,9 @@ func (s *Station) Run(ctx context.Context) error {
 func (s *Station) takeUp(j *job) {
 	step := j.step()
 	if step == StepDone {
+		j.mu.Lock()
+		j.delivering = true // there is nothing left for a courier
+		j.mu.Unlock()
 		close(j.mayOpen)
 		close(j.released)
 		return
