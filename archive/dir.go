@@ -97,6 +97,10 @@ func (d *Dir) found() error {
 		// lost+found, .Trash and the like come with a fresh drive; the marker
 		// may be another goroutine's.
 		if n := e.Name(); !strings.HasPrefix(n, ".") && n != "lost+found" {
+			if _, err := os.Lstat(filepath.Join(root, Marker)); err == nil {
+				d.seen.Store(true)
+				return nil // made, and used, by another since we looked
+			}
 			return &fault{store: d.cfg.Name, op: "open folder", key: root,
 				err:  fmt.Errorf("it holds %q and has no file %s, so it is not a store", n, Marker),
 				hint: "choose an empty folder, or create an empty file of that name to use this one"}

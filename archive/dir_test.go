@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -470,4 +472,21 @@ func FuzzCheckKey(f *testing.F) {
 			t.Fatalf("key %q leads to %q", key, path)
 		}
 	})
+}
+
+// Many who use a new store at the same moment make one store.
+func TestStoreIsMadeByMany(t *testing.T) {
+	for range 20 {
+		root := filepath.Join(t.TempDir(), "store")
+		var g sync.WaitGroup
+		for i := range 16 {
+			d := shelf(t, root, true)
+			g.Go(func() {
+				if err := d.Put(t.Context(), fmt.Sprintf("k%d", i), []byte("x")); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		g.Wait()
+	}
 }
