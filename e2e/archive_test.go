@@ -20,7 +20,7 @@ import (
 // The whole story of a clean disc, in its order: read, stored, recorded,
 // ejected, read back.
 func TestDiscIsArchivedInOrder(t *testing.T) {
-	s := newStation(t)
+	s := newRig(t)
 	const sectors = 3000
 	m := s.dvd("CLEAN", 101, sectors)
 	d := s.drive("a0", simdrive.Timing{}, nil)

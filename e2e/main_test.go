@@ -44,7 +44,7 @@ func bootGuest(ctx context.Context) (*bench.Bench, error) {
 }
 
 // limit is how long any one test may take.
-const limit = 5 * time.Minute
+const limit = 4 * time.Minute
 
 // sharedBench gives the shared guest, booted if need be. If the test fails,
 // the host's log and the guest's console since now are shown.

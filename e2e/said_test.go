@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"ripstation/disc"
 	"ripstation/e2e/bench"
 	"ripstation/internal/isoimage"
 	"ripstation/internal/simdrive"
@@ -62,6 +61,31 @@ func (s *rig) await(what string, match bench.Match) bench.Event {
 	return e
 }
 
+// midRead waits until the daemon reads a disc and has come to an address. What
+// udev reads to probe a disc comes before that.
+func (s *rig) midRead(d *bench.Drive, lba int64) {
+	s.t.Helper()
+	at := s.Log.Mark()
+	s.toldOf(strings.ToUpper(d.Name), station.WordReading)
+	if _, err := s.Log.Await(s.ctx, at, "the reading of sector "+fmt.Sprint(lba), bench.ReadOf(d.Name, lba, 200)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// awaitStatus waits until what `status` says fits, and gives it.
+func (s *rig) awaitStatus(what string, fits func(station.Status) bool) station.Status {
+	s.t.Helper()
+	for {
+		st := s.status() // each takes a second in the guest
+		if fits(st) {
+			return st
+		}
+		if err := s.ctx.Err(); err != nil {
+			s.t.Fatalf("wait for a status of %s: %v; it is %+v", what, err, st)
+		}
+	}
+}
+
 // count is how many events of this test's log match.
 func (s *rig) count(match bench.Match) int { return len(s.Log.Since(s.from, match)) }
 
@@ -101,5 +125,11 @@ func pace(bytesPerSecond int64) simdrive.Timing {
 	return simdrive.Timing{Rate: bytesPerSecond, Buffer: 64 << 10}
 }
 
-// mib is so many MiB in sectors.
-func mib(n int64) int64 { return n << 20 / disc.SectorSize }
+func mounted(mounts, node string) bool {
+	for line := range strings.Lines(mounts) {
+		if strings.HasPrefix(line, node+" ") {
+			return true
+		}
+	}
+	return false
+}

@@ -10,9 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"ripstation/catalog"
 	"ripstation/e2e/bench"
 	"ripstation/internal/crashpoint"
 	"ripstation/internal/versitygw"
+	story "ripstation/station"
 )
 
 const (
@@ -37,9 +39,9 @@ type rig struct {
 	conf  string
 }
 
-// newStation sets a station up; it does not start the daemon. more is added to
+// newRig sets a station up; it does not start the daemon. more is added to
 // its configuration, in front of the store.
-func newStation(t *testing.T, more ...string) *rig {
+func newRig(t *testing.T, more ...string) *rig {
 	t.Helper()
 	ctx, b := sharedBench(t)
 	s := &rig{t: t, ctx: ctx, Bench: b, from: b.Log.Mark(), s3: versitygw.Start(t)}
@@ -190,4 +192,32 @@ func (s *rig) order(steps ...bench.Step) []bench.Event {
 		s.t.Error(err)
 	}
 	return found
+}
+
+// list is what the guest's own command lists.
+func (s *rig) list() (all []catalog.Summary) {
+	s.t.Helper()
+	if exit := s.verb(&all, "list"); exit != 0 {
+		s.t.Fatalf("list: exit %d", exit)
+	}
+	return all
+}
+
+// status is what the running daemon says that it is doing.
+func (s *rig) status() (st story.Status) {
+	s.t.Helper()
+	if exit := s.verb(&st, "status"); exit != 0 {
+		s.t.Fatalf("status: exit %d", exit)
+	}
+	return st
+}
+
+// text is what a command says to people, on both its outputs.
+func (s *rig) text(argv ...string) (string, int) {
+	s.t.Helper()
+	r, err := s.Guest.Run(s.ctx, bench.AsService(append([]string{"/usr/bin/ripstation", "--config", config}, argv...)...)...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r.Stdout + r.Stderr, r.Exit
 }

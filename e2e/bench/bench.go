@@ -8,10 +8,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"ripstation/internal/simdrive"
@@ -81,7 +83,8 @@ func (b *Bench) Close() error {
 }
 
 func (b *Bench) fail(err error) {
-	if err == nil {
+	// A guest whose power is cut breaks its connections off anywhere.
+	if err == nil || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return
 	}
 	b.mu.Lock()
