@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"ripstation/disc"
-	"ripstation/ripper"
 )
 
 // retries counts how often a story was told for one insertion without an end.
@@ -46,9 +45,14 @@ func (b *bay) after(ctx context.Context, out Outcome, err error, tries *retries)
 	case errors.Is(err, errNotThis):
 		return end(WordPaused, OutcomeTakenOut, "the disc's own story is told; this one is read as a new disc")
 	case errors.Is(err, errParked):
-		return end(WordNeedsYou, OutcomeNeedsYou, "keep the disc: its copy is not safe yet")
-	case errors.Is(err, ripper.ErrNoSpace):
-		b.notice(Notice{ID: id, Word: WordWaitForSpace, Text: err.Error(), Hint: "the disc stays in the drive and is read as soon as there is room; images leave when their copies are read back"})
+		return end(WordNeedsYou, OutcomeNeedsYou, "keep the disc: its copy is not safe yet; mend the cause and restart the station")
+	case errors.Is(err, errUnfinished):
+		return end(WordNeedsYou, OutcomeNeedsYou, "mend what that says, restart the station, and put the disc in again")
+	case errors.Is(err, errShut): // the view says already what became of the disc
+		b.s.say(Notice{ID: id, Drive: b.info().Key, Node: b.info().Node, Final: true, Outcome: OutcomeNeedsYou})
+		return 0, false
+	case passing(err):
+		b.notice(Notice{ID: id, Word: WordWaitForSpace, Text: err.Error(), Hint: "the disc stays in the drive and goes on as soon as there is room; images leave when their copies are read back"})
 		return 30 * time.Second, true
 	case class == disc.ClassChanged && tries.changed < maxChanged:
 		tries.changed++

@@ -19,6 +19,8 @@ type bay struct {
 	drive   disc.Drive
 	view    BayStatus
 	opening bool // the story is opening the tray
+
+	given given // only the story uses it, and there is one at a time
 }
 
 type asked struct {
@@ -66,113 +68,150 @@ type telling struct {
 	err    error
 }
 
+// stay is what a bay knows of the disc that is in its drive.
+type stay struct {
+	b     *bay
+	now   *telling       // nil when no story is told
+	ins   disc.Insertion // zero when it is not known
+	ask   *Request       // what a person said of this insertion
+	tries retries
+	again <-chan time.Time // when the story is told again by itself; nil: it is not
+}
+
 // run is the bay's life: events in, at most one story under way.
 func (b *bay) run(ctx context.Context) {
-	var (
-		now   *telling // nil when no story is told
-		ins   disc.Insertion
-		ask   *Request // what a person said of this insertion
-		tries retries
-		again <-chan time.Time
-	)
-	stop := func(why error) {
-		if now != nil {
-			now.cancel(why)
-			<-now.done
-			if now.err == nil { // it ended well at the same moment
-				b.after(ctx, now.out, nil, &tries)
-			}
-			now = nil
-		}
-		again = nil
-	}
-	start := func() {
-		stop(errAnotherStory)
-		now = b.begin(ctx, ins, ask)
-	}
-	defer func() { stop(context.Canceled) }()
+	st := &stay{b: b}
+	defer func() { st.stop(ctx, context.Canceled) }()
 	for {
 		var done <-chan struct{}
-		if now != nil {
-			done = now.done
+		if st.now != nil {
+			done = st.now.done
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-again:
-			start()
+		case <-st.again:
+			st.start(ctx)
 		case <-done:
-			out, err := now.out, now.err
-			if now.ins != (disc.Insertion{}) {
-				ins = now.ins
-			}
-			now = nil
-			if wait, retry := b.after(ctx, out, err, &tries); retry {
-				again = time.After(wait)
-			}
+			st.ended(ctx)
 		case m := <-b.inbox:
 			switch m := m.(type) {
 			case disc.DriveEvent:
 				b.meet(m.Drive)
-				switch m.Kind {
-				case disc.EventInserted:
-					if m.Insertion == ins {
-						continue // the same arrival told twice
-					}
-					if now == nil {
-						ask = nil // it was said of a disc that has left
-					}
-					ins, tries = m.Insertion, retries{}
-					stop(errAnotherStory)
-					b.forgetID()
-					b.s.departed(b.info().Key, ins)
-					start()
-				case disc.EventRemoved:
-					if now == nil || !b.opens() { // else the story itself opened the tray, and says so
-						b.removed(now)
-						stop(errTakenOut)
-					}
-					ins, ask, tries = disc.Insertion{}, nil, retries{}
-					b.s.departed(b.info().Key, ins)
-				case disc.EventEjectRequested:
-					if now != nil {
-						b.notice(Notice{Word: WordButton, Text: "reading is paused; the disc may be taken out", Hint: "put it in again to go on where it stopped"})
-						stop(errButton)
-						again = time.After(buttonGrace)
-					}
-				case disc.EventDriveGone:
-					b.removed(now)
-					stop(errTakenOut)
-					b.gone(WordDriveGone, "the drive is not there any more; plug it in again to go on")
-					ins, ask, tries = disc.Insertion{}, nil, retries{}
-				case disc.EventDriveAdded:
-					if now == nil {
-						tries = retries{}
-						b.gone(WordEmpty, "")
-					}
-				}
+				st.event(ctx, m)
 			case asked:
-				err := b.accept(m.Request, now)
-				if err == nil {
-					ask = &m.Request
-					if now == nil {
-						tries = retries{}
-						b.forgetID()
-						start()
-					}
+				m.answer <- st.asked(ctx, m.Request)
+			case ejectAsked:
+				cut := st.stop(ctx, errButton)
+				err := b.ejectByHand(ctx, cut)
+				if err != nil && cut {
+					st.again = time.After(b.s.cfg.ButtonGrace)
 				}
 				m.answer <- err
-			case ejectAsked:
-				stop(errButton)
-				m.answer <- b.ejectByHand(ctx)
 			}
 		}
 	}
 }
 
-// buttonGrace is how long a bay waits after the eject button for the disc to
-// leave before it goes on reading.
-const buttonGrace = 20 * time.Second
+func (st *stay) start(ctx context.Context) {
+	st.stop(ctx, errAnotherStory)
+	st.now = st.b.begin(ctx, st.ins, st.ask)
+}
+
+// ended takes note of a story that came to its end by itself.
+func (st *stay) ended(ctx context.Context) {
+	t := st.now
+	st.now, st.ins = nil, t.ins
+	if wait, retry := st.b.after(ctx, t.out, t.err, &st.tries); retry {
+		st.again = time.After(wait)
+	}
+}
+
+// stop breaks the story off. It reports whether there was one that had not
+// come to its end yet; the end of any other has been told.
+func (st *stay) stop(ctx context.Context, why error) (cut bool) {
+	if t := st.now; t != nil {
+		select {
+		case <-t.done:
+		default:
+			t.cancel(why)
+			<-t.done
+			if cut = t.err != nil; cut {
+				st.now, st.ins = nil, t.ins
+			}
+		}
+	}
+	if st.now != nil {
+		st.ended(ctx)
+	}
+	cut = cut || st.again != nil
+	st.again = nil
+	return cut
+}
+
+func (st *stay) event(ctx context.Context, m disc.DriveEvent) {
+	b := st.b
+	switch m.Kind {
+	case disc.EventInserted:
+		if m.Insertion == st.ins {
+			return // the same arrival told twice
+		}
+		if st.now == nil || b.s.job(b.viewID()) != nil {
+			st.ask = nil // it was said of a disc that has left, or is in its job
+		}
+		st.stop(ctx, errAnotherStory)
+		st.ins, st.tries = m.Insertion, retries{}
+		b.forgetID()
+		b.s.present(b.info().Key, st.ins)
+		st.start(ctx)
+	case disc.EventRemoved:
+		// When the story itself opens the tray, it says so.
+		if (st.now == nil || !b.opens()) && !st.left(ctx) {
+			b.gone(WordEmpty, "")
+		}
+		st.ins, st.ask, st.tries = disc.Insertion{}, nil, retries{}
+		b.s.present(b.info().Key, st.ins)
+	case disc.EventDriveGone:
+		st.left(ctx)
+		b.gone(WordDriveGone, "the drive is not there any more; plug it in again to go on")
+		st.ins, st.ask, st.tries = disc.Insertion{}, nil, retries{}
+	case disc.EventEjectRequested:
+		if st.stop(ctx, errButton) {
+			b.notice(b.pressed())
+			st.again = time.After(b.s.cfg.ButtonGrace)
+		}
+	case disc.EventDriveAdded:
+		if st.now == nil {
+			st.tries = retries{}
+			b.gone(WordEmpty, "")
+		}
+	}
+}
+
+// left ends the story of a disc that is not there any more. It reports
+// whether there was something left to tell, and tells it.
+func (st *stay) left(ctx context.Context) bool {
+	cut := st.stop(ctx, errTakenOut)
+	if cut {
+		st.b.notice(st.b.takenOut(st.b.viewID()))
+	}
+	return cut
+}
+
+// asked takes what a person says of the disc. The drive is asked anew which
+// insertion that is.
+func (st *stay) asked(ctx context.Context, r Request) error {
+	if err := st.b.accept(r, st.now); err != nil {
+		return err
+	}
+	st.ask = &r
+	if st.now == nil {
+		st.ins, st.tries = disc.Insertion{}, retries{}
+		st.b.forgetID()
+		st.start(ctx)
+	}
+	return nil
+}
 
 // meet takes over what the watcher newly knows of the drive: its node may
 // have changed.
@@ -188,8 +227,8 @@ func (b *bay) meet(d disc.Drive) {
 	b.view.Drive = b.drive
 }
 
-// begin starts a story in its own goroutine. With no insertion known, the
-// drive is asked for it.
+// begin starts a story in its own goroutine. The drive is asked which
+// insertion it has: what was said of another one is not about this disc.
 func (b *bay) begin(ctx context.Context, ins disc.Insertion, ask *Request) *telling {
 	ctx, cancel := context.WithCancelCause(ctx)
 	t := &telling{ins: ins, cancel: cancel, done: make(chan struct{})}
@@ -209,10 +248,11 @@ func (b *bay) begin(ctx context.Context, ins disc.Insertion, ask *Request) *tell
 			return
 		}
 		defer d.Close()
-		if t.ins == (disc.Insertion{}) {
-			if t.ins, t.err = d.Insertion(ctx); t.err != nil {
-				return
-			}
+		if t.ins, t.err = d.Insertion(ctx); t.err != nil {
+			return
+		}
+		if ins != (disc.Insertion{}) && ins != t.ins {
+			ask = nil
 		}
 		t.out, t.err = b.story(ctx, d, t.ins, ask)
 	}()
@@ -230,16 +270,22 @@ func (b *bay) accept(r Request, now *telling) error {
 		return fmt.Errorf("%w: it is still finding out what disc is in it; try again in a moment", ErrBusy)
 	}
 	f := j.file()
-	if f.Step.atLeast(StepSealed) {
-		return fmt.Errorf("%w: the image of this disc is sealed; say what it is with `ripstation annotate %.8s`", ErrBusy, f.ID)
-	}
 	if r.Item != "" && f.Carrier.Item != "" && r.Item != f.Carrier.Item {
 		return fmt.Errorf("%w: the disc in it is being read as item %q", ErrBusy, f.Carrier.Item)
 	}
-	return j.update(func(f *jobFile) {
+	sealed := false
+	err := j.update(func(f *jobFile) {
+		// Asked here, since a seal may come in between: what is sealed stays as it is.
+		if sealed = f.Step.atLeast(StepSealed); sealed {
+			return
+		}
 		merge(&f.Carrier, &r)
 		if last := len(f.Captures) - 1; r.Operator != "" && last >= 0 {
 			f.Captures[last].Operator = r.Operator
 		}
 	})
+	if sealed {
+		return fmt.Errorf("%w: the image of this disc is sealed; say what it is with `ripstation annotate %.8s`", ErrBusy, f.ID)
+	}
+	return err
 }

@@ -58,6 +58,12 @@ type Config struct {
 	// ReadyWait is how long a bay waits for a drive that is not ready before it
 	// identifies again. Zero means 2 s.
 	ReadyWait time.Duration
+	// ButtonGrace is how long a bay waits after the eject button for the disc to
+	// leave before it goes on reading. Zero means 20 s.
+	ButtonGrace time.Duration
+	// ComeBack is how soon a disc that was given back must be in the drive
+	// again to be taken for one whose tray closed by itself. Zero means 1 min.
+	ComeBack time.Duration
 }
 
 // storeName bounds what becomes a file name in the spool.
@@ -105,6 +111,12 @@ func (c *Config) validate() error {
 	}
 	if c.EjectRetry <= 0 {
 		c.EjectRetry = 30 * time.Second
+	}
+	if c.ButtonGrace <= 0 {
+		c.ButtonGrace = 20 * time.Second
+	}
+	if c.ComeBack <= 0 {
+		c.ComeBack = time.Minute
 	}
 	if c.ReadyWait <= 0 {
 		c.ReadyWait = 2 * time.Second

@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"ripstation/archive"
 	"ripstation/catalog"
-	"ripstation/internal/atomicfile"
 	"ripstation/internal/crashpoint"
-	"ripstation/ripper"
 )
 
 // errParked says that a copy cannot be finished without a person. The disc
@@ -26,45 +22,47 @@ func (s *Station) deliver(j *job) {
 	started := j.delivering
 	j.delivering = true
 	j.mu.Unlock()
-	if !started {
-		s.start(func(ctx context.Context) {
-			if err := s.courier(ctx, j); err != nil && ctx.Err() == nil {
-				s.say(Notice{ID: j.ID, Word: WordNeedsYou, Text: err.Error(), Hint: "the image stays in the spool; mend the cause and restart the station"})
-				close(j.parked)
-			}
-		})
+	if started {
+		return
 	}
+	s.start(func(ctx context.Context) {
+		err := s.untilRecorded(ctx, j.ID, func() error { return s.courier(ctx, j) })
+		if err != nil && ctx.Err() == nil {
+			s.cfg.Log.Error().Err(err).Str("id", j.ID).Msg("an image waits in the spool for a person")
+		}
+	})
 }
 
 // courier is the part of the story that needs no drive: the image goes to
 // every store, the record into the catalog, every copy is read back, and then
-// the image leaves the spool.
-func (s *Station) courier(ctx context.Context, j *job) error {
-	var required, all sync.WaitGroup
+// the image leaves the spool. It may be tried again. What it started has ended
+// when it returns.
+func (s *Station) courier(ctx context.Context, j *job) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	effort, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	var posts, efforts sync.WaitGroup
+	defer posts.Wait()
+	defer func() {
+		if err == nil || passing(err) || ctx.Err() != nil {
+			cancel()
+			return
+		}
+		s.park(j, err) // the other copies go on
+	}()
 	gate := make(chan struct{}) // closed once the record is committed
 	stored, proven := make(chan error, len(s.desks)), make(chan error, len(s.desks))
-	all.Add(len(s.desks))
 	for _, d := range s.desks {
 		if d.store.Required {
-			required.Add(1)
+			posts.Go(func() { proven <- s.post(ctx, d, j, gate, stored) })
+			continue
 		}
-		s.start(func(ctx context.Context) {
-			defer all.Done()
-			err := s.send(ctx, d, j)
-			if d.store.Required {
-				stored <- err
-			}
-			if err == nil {
-				select {
-				case <-gate:
-					err = s.readBack(ctx, d, j)
-				case <-ctx.Done():
-					err = ctx.Err()
-				}
-			}
-			if d.store.Required {
-				proven <- err
-				required.Done()
+		efforts.Add(1)
+		posts.Go(func() {
+			defer efforts.Done()
+			if err := s.post(effort, d, j, gate, make(chan error, 1)); err != nil && effort.Err() == nil {
+				s.say(Notice{ID: j.ID, Word: WordNeedsYou, Text: err.Error(), Hint: "the other copies go on without this one"})
 			}
 		})
 	}
@@ -73,7 +71,7 @@ func (s *Station) courier(ctx context.Context, j *job) error {
 			return err
 		}
 		close(gate)
-		close(j.mayOpen)
+		j.open()
 	}
 	if err := s.collect(ctx, stored); err != nil {
 		return err
@@ -88,29 +86,63 @@ func (s *Station) courier(ctx context.Context, j *job) error {
 		close(gate)
 	}
 	if s.cfg.Eject == EjectStored {
-		close(j.mayOpen)
+		j.open()
 	}
 	if err := s.collect(ctx, proven); err != nil {
 		return err
 	}
 	if s.cfg.Eject == EjectReadBack {
-		close(j.mayOpen)
+		j.open()
 	}
 	// Best-effort stores get their chance while the room is not needed.
 	rest := make(chan struct{})
-	go func() { all.Wait(); close(rest) }()
+	posts.Go(func() { efforts.Wait(); close(rest) })
 	select {
 	case <-rest:
 	case <-j.roomWanted:
-	case <-ctx.Done():
+		giveUp() // an open file would keep the room
 		<-rest
-		return ctx.Err()
+		if err := s.leaveOut(ctx, j); err != nil {
+			return err
+		}
+	case <-ctx.Done():
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	crashpoint.Here("read-back")
 	return s.release(j)
+}
+
+// post brings one store's copy as far as it goes: sent, which sent hears of,
+// and, once the record is committed, read back.
+func (s *Station) post(ctx context.Context, d *desk, j *job, gate <-chan struct{}, sent chan<- error) error {
+	err := s.send(ctx, d, j)
+	sent <- err
+	select {
+	case <-gate:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err == nil {
+		return s.readBack(ctx, d, j)
+	}
+	if passing(err) || ctx.Err() != nil {
+		return err
+	}
+	c := j.copyOf(d.store.Name())
+	return errors.Join(err, s.noteCopy(ctx, j, c, s.copyEvent(j, c, catalog.EventReplication, catalog.EventFail, "not stored: "+c.Detail)))
+}
+
+// open lets the job's tray open.
+func (j *job) open() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	select {
+	case <-j.mayOpen:
+	default:
+		close(j.mayOpen)
+	}
 }
 
 // collect waits for every required store's answer; the first error ends it.
@@ -131,14 +163,13 @@ func (s *Station) collect(ctx context.Context, answers <-chan error) error {
 	return nil
 }
 
-// send brings the bag into one store, for as long as it takes.
+// send brings the bag into one store, for as long as it takes. A copy that
+// could not be finished is tried again at the next start: somebody may have
+// mended the cause.
 func (s *Station) send(ctx context.Context, d *desk, j *job) error {
 	c := j.copyOf(d.store.Name())
 	if c.stored() {
 		return nil
-	}
-	if c.failed() {
-		return fmt.Errorf("store %s: %w: %s", d.store.Name(), errParked, c.Detail)
 	}
 	done, err := d.turn(ctx, true)
 	if err != nil {
@@ -201,7 +232,7 @@ func (s *Station) readBack(ctx context.Context, d *desk, j *job) error {
 	if c.State == catalog.ReadBack {
 		return nil
 	}
-	if err := s.noteCopy(ctx, j, c, s.copyEvent(j, c, catalog.EventReplication, catalog.EventSuccess, "stored: the store accepted the bag with matching checksums")); err != nil {
+	if err := s.noteStored(ctx, j, c); err != nil {
 		return err
 	}
 	done, err := d.turn(ctx, false)
@@ -248,72 +279,7 @@ func (s *Station) readBack(ctx context.Context, d *desk, j *job) error {
 	}
 	s.say(Notice{ID: j.ID, Word: word, Text: text})
 	if state != catalog.ReadBack {
-		return fmt.Errorf("store %s: %w: %s", c.Store, errParked, detail)
+		return fmt.Errorf("store %s: the copy is not as it was sent: %s", c.Store, detail)
 	}
 	return nil
-}
-
-// release lets the image leave the spool. The small files stay until the disc
-// has left its drive.
-func (s *Station) release(j *job) error {
-	for _, f := range []string{ripper.ImageFile, ripper.MapFile, ripper.LedgerFile} {
-		if err := os.Remove(filepath.Join(j.dir, f)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("clear spool: %w", err)
-		}
-	}
-	if err := atomicfile.SyncDir(j.dir); err != nil {
-		return err
-	}
-	if err := j.update(func(f *jobFile) { f.Step = StepDone }); err != nil {
-		return err
-	}
-	s.say(Notice{ID: j.ID, Word: WordReleased, Text: "every copy that was waited for has been read back"})
-	crashpoint.Here("spool-released")
-	close(j.released)
-	return s.forget(j)
-}
-
-// forget takes a done job out of the spool once its disc has left the drive.
-func (s *Station) forget(j *job) error {
-	f := j.file()
-	if f.Step != StepDone || f.Eject == nil || !f.Eject.Done {
-		return nil
-	}
-	s.mu.Lock()
-	known := s.jobs[j.ID] == j
-	if known {
-		delete(s.jobs, j.ID)
-	}
-	s.mu.Unlock()
-	if !known {
-		return nil
-	}
-	return s.spool.discard(j)
-}
-
-// makeRoom has images leave that only best-effort stores still wait for. It
-// reports whether any did.
-func (s *Station) makeRoom() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	freed := false
-	for _, j := range s.jobs {
-		j.mu.Lock()
-		if j.Step == StepRecorded && !j.roomAsked && j.requiredProven(s.cfg.Stores) {
-			j.roomAsked = true
-			close(j.roomWanted)
-			freed = true
-		}
-		j.mu.Unlock()
-	}
-	return freed
-}
-
-func (j *job) requiredProven(stores []Store) bool {
-	for _, st := range stores {
-		if d := j.copies[st.Name()]; st.Required && (d == nil || d.State != catalog.ReadBack) {
-			return false
-		}
-	}
-	return true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"ripstation/disc"
@@ -16,6 +17,8 @@ var (
 	errButton       = errors.New("somebody wants the disc out")
 	// ErrBusy says that the bay has something to finish first.
 	ErrBusy = errors.New("the drive is busy")
+	// errShut says that the tray stays shut whatever is tried.
+	errShut = errors.New("the tray did not open")
 	// errNotThis says that the disc to be ejected has left already.
 	errNotThis = errors.New("the disc in the drive is not the one that was to be ejected; the tray stays as it is")
 )
@@ -35,7 +38,7 @@ func (b *bay) wait(ctx context.Context, j *job) error {
 	case <-j.mayOpen:
 		return nil
 	case <-j.parked:
-		return errParked
+		return j.parkedBy()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -45,12 +48,14 @@ func (b *bay) wait(ctx context.Context, j *job) error {
 // became of it. The intent is on disk before the drive hears of it.
 func (b *bay) farewell(ctx context.Context, d Drive, j *job) (Outcome, error) {
 	f := j.file()
-	word, text := verdict(*f.Sealed)
-	stored := 0
+	word, text, out := ending(f)
+	stored, lacking := 0, false
 	for _, st := range b.s.cfg.Stores {
 		c := j.copyOf(st.Name())
 		if c.stored() {
 			stored++
+		} else if st.Required {
+			lacking = true
 		}
 	}
 	text = fmt.Sprintf("%s (%s). STORED IN %d OF %d", word, text, stored, len(b.s.cfg.Stores))
@@ -62,34 +67,43 @@ func (b *bay) farewell(ctx context.Context, d Drive, j *job) (Outcome, error) {
 	}
 	crashpoint.Here("eject-intended")
 	hint := ""
-	if f.Carrier.Item == "" {
-		hint = fmt.Sprintf("say which item it is: ripstation annotate %.8s --item ID", f.ID)
+	switch {
+	case lacking:
+		hint = keepDisc(f.ID)
+	case out == OutcomeNeedsYou:
+		hint = fmt.Sprintf("keep the disc and look at it: ripstation show %.8s", f.ID)
+	case f.Carrier.Item == "":
+		hint = annotateHint(f.ID)
 	}
-	err := b.open(ctx, d, f.Insertion, j.ID, text, hint)
-	if disc.ClassOf(err) == disc.ClassGone {
-		b.notice(Notice{ID: j.ID, Word: WordEjected, Text: text + ". The disc has been taken out already", Hint: hint})
-		err = nil
-	}
-	if err != nil {
+	if err := b.open(ctx, d, f.Insertion, j.ID, text, hint); err != nil {
 		return "", err
 	}
+	b.gave(f.Identity)
 	crashpoint.Here("ejected")
 	if err := j.update(func(f *jobFile) { f.Eject.Done = true }); err != nil {
 		return "", err
 	}
-	return outcome(*f.Sealed), b.s.forget(j)
+	return out, b.s.forget(j)
 }
 
-// open ejects the disc of one insertion and no other. A tray that stays shut
-// is told and tried again; it never becomes a success.
+// open ejects the disc of one insertion and no other. One that has left
+// already needs no eject. A tray that stays shut is told and tried again; it
+// never becomes a success.
 func (b *bay) open(ctx context.Context, d Drive, ins disc.Insertion, id, text, hint string) error {
 	opening := func(on bool) {
 		b.mu.Lock()
 		b.opening = on
 		b.mu.Unlock()
 	}
+	gone := func() {
+		b.notice(Notice{ID: id, Word: WordEjected, Text: text + ". The disc or its drive is not there any more", Hint: hint})
+	}
 	for try := 1; ; try++ {
 		now, err := d.Insertion(ctx)
+		if disc.ClassOf(err) == disc.ClassGone {
+			gone()
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -106,13 +120,17 @@ func (b *bay) open(ctx context.Context, d Drive, ins disc.Insertion, id, text, h
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if c := disc.ClassOf(err); c == disc.ClassChanged || c == disc.ClassGone {
+		switch disc.ClassOf(err) {
+		case disc.ClassChanged:
 			return err // perhaps another disc by now: it has to be looked at first
+		case disc.ClassGone:
+			gone() // somebody was quicker
+			return nil
 		}
 		b.notice(Notice{ID: id, Word: WordEjectFailed, Text: fmt.Sprintf("%s. The tray did not open: %v", text, err),
-			Hint: "the disc is safe to take out: press the drive's button, or use the emergency hole"})
+			Hint: strings.TrimSuffix("press the drive's button, or use the emergency hole; then "+hint, "; then ")})
 		if try == ejectTries {
-			return fmt.Errorf("the tray did not open in %d tries: %w", try, err)
+			return fmt.Errorf("%w in %d tries: %w", errShut, try, err)
 		}
 		select {
 		case <-time.After(b.s.cfg.EjectRetry):
@@ -123,8 +141,8 @@ func (b *bay) open(ctx context.Context, d Drive, ins disc.Insertion, id, text, h
 }
 
 // ejectByHand opens the tray because a person asked for it. The bay tells no
-// story at the moment.
-func (b *bay) ejectByHand(ctx context.Context) error {
+// story at the moment; cut says that one was broken off for it.
+func (b *bay) ejectByHand(ctx context.Context, cut bool) error {
 	d, err := b.s.cfg.Open(ctx, b.info())
 	if err != nil {
 		return err
@@ -136,6 +154,11 @@ func (b *bay) ejectByHand(ctx context.Context) error {
 		b.notice(Notice{Word: WordEjectFailed, Text: err.Error(), Hint: "press the drive's button, or use the emergency hole"})
 		return err
 	}
-	b.notice(Notice{Word: WordEjected, Text: "ejected on request; a reading that was under way goes on when the disc comes back"})
+	n := Notice{Word: WordEjected, Text: "ejected on request"}
+	if cut {
+		told := b.takenOut(b.viewID())
+		n.ID, n.Text, n.Hint, n.Final, n.Outcome = told.ID, n.Text+"; "+told.Text, told.Hint, true, told.Outcome
+	}
+	b.notice(n)
 	return nil
 }

@@ -138,7 +138,11 @@ func (b *bay) refuse(ctx context.Context, d Drive, s seen, ask *Request) (Outcom
 		return "", err
 	}
 	b.notice(Notice{ID: carrier.ID, Word: WordNeedsYou, Text: s.refusal, Hint: s.hint})
-	return OutcomeNeedsYou, b.open(ctx, d, s.ins, carrier.ID, string(WordNeedsYou)+": "+s.refusal, s.hint)
+	if err := b.open(ctx, d, s.ins, carrier.ID, string(WordNeedsYou)+": "+s.refusal, s.hint); err != nil {
+		return "", err
+	}
+	b.gave(s.identity)
+	return OutcomeNeedsYou, nil
 }
 
 // insertionID makes an id that is the same each time the same insertion is

@@ -82,8 +82,10 @@ type job struct {
 	jobFile
 	copies map[string]*delivery // by store
 
+	looked     chan struct{} // holds one while a bay finds out whether its disc is the job's
 	delivering bool
 	roomAsked  bool
+	why        error         // why it is parked
 	mayOpen    chan struct{} // closed when the policy lets the tray open
 	released   chan struct{} // closed when the image has left the spool
 	parked     chan struct{} // closed when a required copy needs a person
@@ -91,7 +93,7 @@ type job struct {
 }
 
 func newJob(dir string, f jobFile) *job {
-	return &job{dir: dir, ID: f.ID, ImageVersion: f.ImageVersion, jobFile: f, copies: map[string]*delivery{},
+	return &job{dir: dir, ID: f.ID, ImageVersion: f.ImageVersion, jobFile: f, copies: map[string]*delivery{}, looked: make(chan struct{}, 1),
 		mayOpen: make(chan struct{}), released: make(chan struct{}), parked: make(chan struct{}), roomWanted: make(chan struct{})}
 }
 
@@ -171,6 +173,8 @@ func parseJob(data []byte) (jobFile, error) {
 		return jf, fmt.Errorf("image version %d", jf.ImageVersion)
 	case jf.Step.atLeast(StepSealed) && jf.Sealed == nil:
 		return jf, errors.New("the step says sealed, but the seal is missing")
+	case len(jf.Captures) == 0:
+		return jf, errors.New("it has no capture; every job begins with one")
 	}
 	return jf, nil
 }

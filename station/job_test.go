@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-const goodJob = `{"format":"ripstation job","version":1,"id":"a","image_version":1,"step":"reading"}`
+const goodJob = `{"format":"ripstation job","version":1,"id":"a","image_version":1,"step":"reading","captures":[{}]}`
 
 func TestJobFilesThatAreRefused(t *testing.T) {
 	for name, text := range map[string]string{
@@ -17,6 +17,7 @@ func TestJobFilesThatAreRefused(t *testing.T) {
 		"newer":          `{"format":"ripstation job","version":2,"id":"a","image_version":1,"step":"reading"}`,
 		"unknown step":   `{"format":"ripstation job","version":1,"id":"a","image_version":1,"step":"eaten"}`,
 		"no version":     `{"format":"ripstation job","version":1,"id":"a","step":"reading"}`,
+		"no capture":     `{"format":"ripstation job","version":1,"id":"a","image_version":1,"step":"sealed","sealed":{}}`,
 		"seal missing":   `{"format":"ripstation job","version":1,"id":"a","image_version":1,"step":"stored"}`,
 	} {
 		if _, err := parseJob([]byte(text)); err == nil {
@@ -47,9 +48,17 @@ func TestBrokenJobsAreToldAndLeftAlone(t *testing.T) {
 	wrong := write("c", "job.json", goodJob) // the job of carrier a
 	lone := write("d", "image.iso", "data")  // no job.json, but data
 	write("e", "", "")                       // made, and cut before its first job.json
+	cut := write("f/uploads", "", "")        // the same, a moment later
+	torn := write("f", ".job.json.1234.part", "{")
+	gone := write(".gone-g", "job.json", goodJob) // done, and cut while it was cleared
 	jobs, broken, err := (&spool{dir: dir}).jobs()
 	if err != nil || len(jobs) != 1 || len(broken) != 3 {
 		t.Fatalf("%d jobs, broken %v, %v", len(jobs), broken, err)
+	}
+	for _, path := range []string{cut, torn, gone} {
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%s is still there", path)
+		}
 	}
 	for _, path := range []string{garbage, wrong, lone} {
 		if _, err := os.Stat(path); err != nil {
@@ -60,7 +69,7 @@ func TestBrokenJobsAreToldAndLeftAlone(t *testing.T) {
 
 func FuzzJob(f *testing.F) {
 	f.Add([]byte(goodJob))
-	f.Add([]byte(`{"format":"ripstation job","version":1,"id":"a","image_version":1,"step":"sealed","sealed":{}}`))
+	f.Add([]byte(`{"format":"ripstation job","version":1,"id":"a","image_version":1,"step":"sealed","sealed":{},"captures":[{}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		jf, err := parseJob(data)
 		if err != nil {

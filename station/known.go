@@ -3,9 +3,8 @@ package station
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"ripstation/catalog"
@@ -40,9 +39,14 @@ func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *
 		ID: catalog.NewID(), ImageVersion: 1, Step: StepIdentified, Insertion: s.ins, Carrier: carrierInfo(ask),
 		Drive: s.drive, Disc: s.disc, Identity: s.identity, Created: time.Now().UTC(), Operator: b.operator(ask),
 	}
-	if h != nil {
-		// The same disc for sure, but what is held of it is not enough: its
-		// next image becomes the carrier's next version.
+	// The same disc for sure, but what is held of it is not enough: its next
+	// image becomes the carrier's next version. While another drive has that
+	// disc, or when a person says that it is of another item, this one is a
+	// further copy of the same pressing, which is a carrier of its own.
+	if h != nil && !otherItem(ask, h.Item) && b.s.claim(b, h.CarrierID) {
+		if b.s.job(h.CarrierID) != nil {
+			return nil, nil, fmt.Errorf("%w: carrier %.8s", errUnfinished, h.CarrierID)
+		}
 		f.ID = h.CarrierID
 		if f.ImageVersion, err = b.s.cfg.Catalog.NextVersion(ctx, f.ID); err != nil {
 			return nil, nil, err
@@ -50,6 +54,7 @@ func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *
 		if f.Carrier, err = b.s.cfg.Catalog.Carrier(ctx, f.ID); err != nil {
 			return nil, nil, err
 		}
+		merge(&f.Carrier, ask)
 	}
 	f.Carrier.ID = f.ID
 	cap := b.capture(s, ask)
@@ -58,86 +63,28 @@ func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *
 	for _, note := range s.notes {
 		f.Events = append(f.Events, b.event(catalog.EventFormat, catalog.EventWarning, note, cap, f.ID))
 	}
-	if b.s.job(f.ID) != nil || !b.s.claim(b, f.ID) {
-		return nil, nil, fmt.Errorf("carrier %.8s has an unfinished job in the spool that belongs to another disc or drive; see `ripstation status`", f.ID)
-	}
+	b.s.claim(b, f.ID)
 	if j, err = b.s.spool.create(f); err != nil {
 		return nil, nil, err
 	}
 	b.s.mu.Lock()
 	b.s.jobs[j.ID] = j
 	b.s.mu.Unlock()
+	b.mu.Lock()
+	b.view.ID = j.ID
+	b.mu.Unlock()
 	crashpoint.Here("job-written")
 	return j, nil, nil
 }
 
-// unfinished finds the job of the spool that this disc belongs to. The key of
-// the insertion alone is never enough: every sample that the spool's image
-// holds must agree with the disc, or two discs could end up in one image.
-func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*job, error) {
-	b.s.mu.Lock()
-	jobs := slices.Collect(maps.Values(b.s.jobs))
-	b.s.mu.Unlock()
-	for _, j := range jobs {
-		f := j.file()
-		same := f.Insertion == s.ins
-		if disc.LooksLike(s.identity, f.Identity) == disc.Different || !b.s.claim(b, j.ID) {
-			continue
-		}
-		// A disc whose tray was to open has had its story told. Recordables that
-		// come back are read again: nothing can prove that they are the same.
-		if !same && f.Eject != nil && (f.Eject.Done || s.identity.Recordable) {
-			continue
-		}
-		samples, empty, err := j.samples(ctx, s.identity.Recordable)
-		if err != nil {
-			return nil, err
-		}
-		agree, disagree, err := compare(ctx, d, samples)
-		if err != nil {
-			return nil, err
-		}
-		enough := agree > 0 && agree >= min(disc.EnoughSamples, len(samples))
-		switch {
-		case disagree > 0:
-		case same, enough:
-			return j, b.goOn(j, s, ask, agree)
-		case empty && f.Carrier.Item == "":
-			// No sector of another disc can get into an image that has none, and
-			// nobody has said whose it is.
-			return j, b.goOn(j, s, ask, agree)
-		}
-	}
-	return nil, nil
-}
+// errUnfinished says that the spool holds a job of this disc that a person
+// has to look at first.
+var errUnfinished = errors.New("an earlier image of this disc is still in the spool and cannot be finished; see `ripstation status`")
 
-// goOn takes a job up again with the disc that is in the drive now; agree
-// sample sectors say that it is the job's.
-func (b *bay) goOn(j *job, s seen, ask *Request, agree int) error {
-	f := j.file()
-	b.notice(Notice{ID: j.ID, Word: WordResumed, Text: fmt.Sprintf("this disc was %s before; it goes on from there", f.Step)})
-	return j.update(func(f *jobFile) {
-		f.Insertion, f.Drive = s.ins, s.drive
-		f.Eject = nil // an intent of another insertion is not aimed at this one
-		if f.Step.atLeast(StepSealed) {
-			return
-		}
-		merge(&f.Carrier, ask)
-		last := len(f.Captures) - 1
-		if last >= 0 && f.Captures[last].Insertion == s.ins && !f.Captures[last].Started.Before(b.s.started) {
-			return // the same reading, after a pause
-		}
-		if last >= 0 && f.Captures[last].Outcome == "" {
-			f.Captures[last].Outcome, f.Captures[last].Ended = catalog.Interrupted, s.at
-			if f.Captures[last].Reason == "" {
-				f.Captures[last].Reason = "the station was stopped while the disc was read"
-			}
-		}
-		cap := b.capture(s, ask)
-		f.Captures = append(f.Captures, cap)
-		f.Events = append(f.Events, b.event(catalog.EventCapture, catalog.EventSuccess,
-			fmt.Sprintf("reading goes on: descriptors and %d sample sectors of the image so far agree with the disc", agree), cap, f.ID))
-	})
+// otherItem reports whether a person says that the disc is of another item
+// than the one that is known.
+func otherItem(ask *Request, item string) bool {
+	return ask != nil && ask.Item != "" && item != "" && ask.Item != item
 }
 
 // held finds the carrier of the catalog that this disc is for sure.
@@ -189,24 +136,36 @@ func (h *held) proven(stores []Store) bool {
 
 // already ends the story of a disc that is held: an event on its carrier, and
 // the tray.
-func (b *bay) already(ctx context.Context, d Drive, s seen, h held) (Outcome, error) {
-	cap := b.capture(s, nil)
+func (b *bay) already(ctx context.Context, d Drive, s seen, h held, ask *Request) (Outcome, error) {
+	cap := b.capture(s, ask)
 	cap.ID = insertionID("capture", s.ins)
 	cap.Outcome, cap.Ended = catalog.AlreadyArchived, time.Now().UTC()
 	cap.Reason = fmt.Sprintf("the same pressed disc as version %d: descriptors and %d sample sectors agree", h.Version, h.agree)
+	carrier := carrierInfo(ask) // the catalog keeps what it has, and asks a person where this says otherwise
+	carrier.ID = h.CarrierID
 	err := b.s.recordAttempt(ctx, catalog.Attempt{
-		Carrier: catalog.CarrierInfo{ID: h.CarrierID}, Disc: s.disc, Identity: s.identity, Capture: cap,
+		Carrier: carrier, Disc: s.disc, Identity: s.identity, Capture: cap,
 		Events: []catalog.Event{b.event(catalog.EventCapture, catalog.EventSuccess, "already archived: "+cap.Reason, cap, h.CarrierID)},
 	})
 	if err != nil {
 		return "", err
 	}
-	word, text := WordAlready, "held as "+name(h.Item, h.CarrierID)
-	if h.sending && !h.proven(b.s.cfg.Stores) {
+	word, text, out, hint := WordAlready, "held as "+name(h.Item, h.CarrierID), OutcomeAlready, ""
+	if !h.proven(b.s.cfg.Stores) {
 		word, text = WordStillSending, "its image is in the spool and on its way; held as "+name(h.Item, h.CarrierID)
+		if h.State != catalog.Complete {
+			out, hint = OutcomeIncomplete, "that image is "+string(h.State)+": put the disc in again for a better one when it has left the spool"
+		}
 	}
-	b.notice(Notice{ID: h.CarrierID, Word: word, Text: text})
-	return OutcomeAlready, b.open(ctx, d, s.ins, h.CarrierID, string(word), "")
+	if otherItem(ask, h.Item) {
+		hint = fmt.Sprintf("you said item %s: look at `ripstation show %.8s`", ask.Item, h.CarrierID)
+	}
+	b.notice(Notice{ID: h.CarrierID, Word: word, Text: text, Hint: hint})
+	if err := b.open(ctx, d, s.ins, h.CarrierID, string(word)+": "+text, hint); err != nil {
+		return "", err
+	}
+	b.gave(h.Identity)
+	return out, nil
 }
 
 // compare reads the sample sectors from the disc. One that cannot be read

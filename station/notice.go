@@ -90,8 +90,8 @@ type board struct {
 	listeners map[*listener]struct{}
 }
 
-// listener keeps an unbounded-in-words, bounded-in-progress queue: the last
-// progress notice replaces an unread one.
+// listener keeps what is unread. A notice of progress replaces the one before
+// of the same work.
 type listener struct {
 	mu     sync.Mutex
 	queue  []Notice
@@ -99,7 +99,8 @@ type listener struct {
 	closed bool
 }
 
-// maxQueue bounds what a listener that never reads can hold.
+// maxQueue bounds what a listener that never reads can hold; what comes after
+// is lost to it.
 const maxQueue = 10000
 
 func (b *board) post(n Notice) {
@@ -113,9 +114,18 @@ func (b *board) post(n Notice) {
 func (l *listener) push(n Notice) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if k := len(l.queue); n.Progress != nil && k > 0 && l.queue[k-1].Progress != nil && l.queue[k-1].Drive == n.Drive && l.queue[k-1].ID == n.ID {
-		l.queue[k-1] = n
-	} else if k < maxQueue {
+	k := len(l.queue)
+	// Only progress is passed over on the way back, so that the order of the words stays.
+	for i := k - 1; n.Progress != nil && i >= 0 && l.queue[i].Progress != nil; i-- {
+		if q := l.queue[i]; q.Drive == n.Drive && q.ID == n.ID && q.Progress.What == n.Progress.What {
+			k = i
+			break
+		}
+	}
+	switch {
+	case k < len(l.queue):
+		l.queue[k] = n
+	case k < maxQueue:
 		l.queue = append(l.queue, n)
 	}
 	select {

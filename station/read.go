@@ -99,8 +99,8 @@ func (b *bay) seal(ctx context.Context, d Drive, j *job) error {
 	if err != nil {
 		return err
 	}
-	word, text := verdict(sealed)
-	b.notice(Notice{ID: j.ID, Word: word, Text: text + failedChecks(checks)})
+	word, text, _ := ending(j.file())
+	b.notice(Notice{ID: j.ID, Word: word, Text: text})
 	crashpoint.Here("sealed")
 	return nil
 }
@@ -138,25 +138,23 @@ func verdict(s ripper.Sealed) (Word, string) {
 	return WordComplete, fmt.Sprintf("%d sectors", c.Total)
 }
 
-// outcome is how a sealed disc's stay ends.
-func outcome(s ripper.Sealed) Outcome {
-	if s.State != disc.ImageComplete {
-		return OutcomeIncomplete
-	}
-	return OutcomeDone
-}
-
-func failedChecks(checks []disc.Check) string {
+// ending is what is said of a sealed disc, and how its stay ends: the one
+// place where it is decided. A check that failed outweighs what was read.
+func ending(f jobFile) (Word, string, Outcome) {
+	word, text := verdict(*f.Sealed)
 	var bad []string
-	for _, c := range checks {
+	for _, c := range f.Checks {
 		if c.Outcome == disc.Failure {
 			bad = append(bad, c.Name+": "+c.Message)
 		}
 	}
-	if len(bad) == 0 {
-		return ""
+	switch {
+	case len(bad) > 0:
+		return WordNeedsYou, fmt.Sprintf("CHECK FAILED: %s; %s: %s", strings.Join(bad, "; "), word, text), OutcomeNeedsYou
+	case f.Sealed.State != disc.ImageComplete:
+		return word, text, OutcomeIncomplete
 	}
-	return "; CHECK FAILED: " + strings.Join(bad, "; ")
+	return word, text, OutcomeDone
 }
 
 func sectors(n int64) string {

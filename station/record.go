@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"ripstation/archive"
@@ -136,10 +137,14 @@ func (s *Station) record(ctx context.Context, j *job) error {
 	}
 	s.say(Notice{ID: j.ID, Word: WordRecorded, Text: fmt.Sprintf("in the catalog as %.8s, version %d", f.ID, f.ImageVersion)})
 	if f.Carrier.Item == "" {
-		s.say(Notice{ID: j.ID, Word: WordIdentityNeeded, Text: "nobody has said which item this disc belongs to", Hint: fmt.Sprintf("ripstation annotate %.8s --item ID", f.ID)})
+		s.say(Notice{ID: j.ID, Word: WordIdentityNeeded, Text: "nobody has said which item this disc belongs to", Hint: annotateHint(f.ID)})
 	}
 	crashpoint.Here("recorded")
 	return nil
+}
+
+func annotateHint(id string) string {
+	return fmt.Sprintf("say which item it is: ripstation annotate %.8s --item ID", id)
 }
 
 // needs lists why a person has to look at the image. That an item is missing,
@@ -153,16 +158,22 @@ func needs(f jobFile) (n []catalog.Need) {
 	return n
 }
 
-// untilRecorded tries a write to the catalog again while the failure is one
-// that passes: a full disk, a lock.
+// passing reports whether a failure ends by itself or as soon as somebody
+// makes room: a full disk, a lock.
+func passing(err error) bool {
+	return errors.Is(err, catalog.ErrBusy) || errors.Is(err, catalog.ErrFull) || errors.Is(err, ripper.ErrNoSpace) ||
+		errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// untilRecorded tries a write again while its failure is a passing one.
 func (s *Station) untilRecorded(ctx context.Context, id string, write func() error) error {
 	wait := s.cfg.BackoffMin
 	for {
 		err := write()
-		if err == nil || !(errors.Is(err, catalog.ErrBusy) || errors.Is(err, catalog.ErrFull)) {
+		if err == nil || !passing(err) {
 			return err
 		}
-		s.say(Notice{ID: id, Word: WordWaitForSpace, Text: "the catalog cannot be written: " + err.Error(), Hint: "make room on the catalog's disk; nothing is lost meanwhile"})
+		s.say(Notice{ID: id, Word: WordWaitForSpace, Text: err.Error(), Hint: "make room on the disk of the spool and the catalog; nothing is lost meanwhile, and it goes on by itself"})
 		select {
 		case <-time.After(wait):
 			wait = min(2*wait, s.cfg.BackoffMax)
@@ -191,6 +202,22 @@ func (s *Station) noteCopy(ctx context.Context, j *job, d delivery, ev catalog.E
 		return fmt.Errorf("record the copy of %s in %s: %w", j.ID, d.Store, err)
 	}
 	return nil
+}
+
+// noteStored takes into the catalog that a store has accepted the bag. What
+// the catalog has learned since is left: a copy that was read back was stored,
+// and one that is damaged is mended by reading it alone.
+func (s *Station) noteStored(ctx context.Context, j *job, d delivery) error {
+	copies, err := s.cfg.Catalog.Copies(ctx, j.ID, j.ImageVersion)
+	if err != nil {
+		return fmt.Errorf("look up the copy of %s in %s: %w", j.ID, d.Store, err)
+	}
+	for _, c := range copies {
+		if c.Store == d.Store && (c.State == catalog.ReadBack || c.State == catalog.Damaged) {
+			return nil
+		}
+	}
+	return s.noteCopy(ctx, j, d, s.copyEvent(j, d, catalog.EventReplication, catalog.EventSuccess, "stored: the store accepted the bag with matching checksums"))
 }
 
 // copyEvent is an event of one copy. Its time is the copy's own, so that an

@@ -39,6 +39,9 @@ func (r Request) validate() error {
 // ErrNoDrive says that no drive of that name is known.
 var ErrNoDrive = errors.New("no such drive or file")
 
+// ErrStopping says that the station is about to end.
+var ErrStopping = errors.New("the station is stopping; ask again when it runs")
+
 // ErrNoDisc says that there is nothing in the drive to read.
 var ErrNoDisc = errors.New("there is no disc in the drive; put one in and try again")
 
@@ -52,6 +55,8 @@ func (s *Station) Rip(ctx context.Context, r Request) (disc.Drive, error) {
 	}
 	select {
 	case <-s.ready:
+	case <-s.ended:
+		return disc.Drive{}, ErrStopping
 	case <-ctx.Done():
 		return disc.Drive{}, ctx.Err()
 	}
@@ -64,12 +69,7 @@ func (s *Station) Rip(ctx context.Context, r Request) (disc.Drive, error) {
 	}
 	answer := make(chan error, 1)
 	b.send(asked{r, answer})
-	select {
-	case err = <-answer:
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	return b.info(), err
+	return b.info(), s.answer(ctx, answer)
 }
 
 // Eject opens a drive's tray because a person wants it open. A reading under
@@ -81,12 +81,19 @@ func (s *Station) Eject(ctx context.Context, drive string) error {
 	}
 	answer := make(chan error, 1)
 	b.send(ejectAsked{answer})
+	return s.answer(ctx, answer)
+}
+
+// answer waits for what a bay says to a request.
+func (s *Station) answer(ctx context.Context, answer <-chan error) error {
 	select {
-	case err = <-answer:
+	case err := <-answer:
+		return err
+	case <-s.ended:
+		return ErrStopping
 	case <-ctx.Done():
-		err = ctx.Err()
+		return ctx.Err()
 	}
-	return err
 }
 
 // find is the bay whose drive has this key or node.

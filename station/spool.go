@@ -15,6 +15,9 @@ import (
 // spool is the folder of the jobs, one folder a carrier.
 type spool struct{ dir string }
 
+// gonePrefix begins the name of a job's folder that is being cleared.
+const gonePrefix = ".gone-"
+
 // ErrSpoolTaken says that another process works on the spool.
 var ErrSpoolTaken = errors.New("another ripstation works on this spool")
 
@@ -56,15 +59,22 @@ func (s *spool) jobs() (jobs []*job, broken []error, err error) {
 		return nil, nil, fmt.Errorf("read spool: %w", err)
 	}
 	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), gonePrefix) {
+			// A cut while it was cleared: nothing in it is needed any more.
+			if err := os.RemoveAll(filepath.Join(s.dir, e.Name())); err != nil {
+				broken = append(broken, err)
+			}
+			continue
+		}
 		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") || e.Name() == "lost+found" {
 			continue
 		}
 		dir := filepath.Join(s.dir, e.Name())
 		j, err := loadJob(dir)
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && emptyDir(dir):
+		case errors.Is(err, fs.ErrNotExist) && unbegun(dir):
 			// A cut between the folder's making and its first job.json: nothing was read yet.
-			if err := os.Remove(dir); err != nil {
+			if err := os.RemoveAll(dir); err != nil {
 				broken = append(broken, err)
 			}
 		case err != nil:
@@ -76,9 +86,18 @@ func (s *spool) jobs() (jobs []*job, broken []error, err error) {
 	return jobs, broken, nil
 }
 
-func emptyDir(dir string) bool {
-	e, err := os.ReadDir(dir)
-	return err == nil && len(e) == 0
+// unbegun reports whether a job's folder holds nothing but what is made
+// before its first job.json.
+func unbegun(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		torn, _ := filepath.Match(".job.json.*.part", e.Name())
+		if !torn && e.Name() != "uploads" {
+			return false
+		}
+	}
+	sent, uerr := os.ReadDir(filepath.Join(dir, "uploads"))
+	return err == nil && len(sent) == 0 && (uerr == nil || errors.Is(uerr, fs.ErrNotExist))
 }
 
 // create makes a job's folder and writes its first job.json.
@@ -95,7 +114,7 @@ func (s *spool) create(f jobFile) (*job, error) {
 // discard takes a job's folder away once nothing in it is needed any more:
 // its copies are proven and its disc has left the drive.
 func (s *spool) discard(j *job) error {
-	gone := filepath.Join(s.dir, ".gone-"+filepath.Base(j.dir))
+	gone := filepath.Join(s.dir, gonePrefix+filepath.Base(j.dir))
 	// One rename first, so that a cut never leaves half a job.
 	if err := atomicfile.Rename(j.dir, gone); err != nil {
 		return fmt.Errorf("clear job: %w", err)

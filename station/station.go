@@ -28,6 +28,8 @@ type Station struct {
 	wg     sync.WaitGroup
 	start  func(func(context.Context)) // runs a function under Run's context; set before ready is closed
 	ready  chan struct{}               // closed when Run has taken up what the spool held
+	ended  chan struct{}               // closed when Run ends: nothing is started any more
+	discs  map[string]disc.Insertion   // by drive key: what lies in the drives that were heard of; zero for nothing
 }
 
 // New checks the config and builds a station; it starts nothing.
@@ -35,7 +37,8 @@ func New(cfg Config) (*Station, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Station{cfg: cfg, started: time.Now().UTC(), bays: map[string]*bay{}, jobs: map[string]*job{}, claims: map[string]*bay{}, ready: make(chan struct{})}
+	s := &Station{cfg: cfg, started: time.Now().UTC(), bays: map[string]*bay{}, jobs: map[string]*job{}, claims: map[string]*bay{},
+		ready: make(chan struct{}), ended: make(chan struct{}), discs: map[string]disc.Insertion{}}
 	s.spool = &spool{dir: cfg.Spool}
 	for _, st := range cfg.Stores {
 		s.desks = append(s.desks, newDesk(s, st))
@@ -54,6 +57,11 @@ func (s *Station) Run(ctx context.Context) error {
 	defer s.wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		close(s.ended)
+	}()
 
 	jobs, broken, err := s.spool.jobs()
 	if err != nil {
@@ -122,32 +130,38 @@ func (s *Station) claim(b *bay, id string) bool {
 	return true
 }
 
-// unclaim gives up all that a bay has claimed.
-func (s *Station) unclaim(b *bay) {
+// unclaim gives up the jobs that a bay has claimed, all or the one named.
+func (s *Station) unclaim(b *bay, only ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.claims, func(_ string, owner *bay) bool { return owner == b })
+	maps.DeleteFunc(s.claims, func(id string, owner *bay) bool {
+		return owner == b && (len(only) == 0 || slices.Contains(only, id))
+	})
 }
 
-// departed clears the done jobs of a drive whose disc is not in it any more,
-// whoever took it out.
-func (s *Station) departed(driveKey string, now disc.Insertion) {
+// present notes what lies in a drive now. Done jobs of another disc that was
+// in it are cleared, whoever took that out.
+func (s *Station) present(driveKey string, now disc.Insertion) {
 	s.mu.Lock()
+	s.discs[driveKey] = now
 	jobs := slices.Collect(maps.Values(s.jobs))
 	s.mu.Unlock()
 	for _, j := range jobs {
-		f := j.file()
-		if f.Step != StepDone || f.Insertion.DriveKey != driveKey || f.Insertion == now {
-			continue
-		}
-		err := j.update(func(f *jobFile) { f.Eject = &intent{Insertion: f.Insertion, Time: time.Now().UTC(), Done: true} })
-		if err == nil {
-			err = s.forget(j)
-		}
-		if err != nil {
+		if err := s.forget(j); err != nil {
 			s.cfg.Log.Error().Err(err).Str("id", j.ID).Msg("a done job could not be cleared")
 		}
 	}
+}
+
+// away reports whether a job's disc has left its drive: its tray was seen to
+// open, or the drive holds another disc or none. While a bay works on the job,
+// it alone says so. s.mu is held.
+func (s *Station) away(f jobFile) bool {
+	if f.Eject != nil && f.Eject.Done {
+		return true
+	}
+	now, heard := s.discs[f.Insertion.DriveKey]
+	return heard && now != f.Insertion && s.claims[f.ID] == nil
 }
 
 // dispatch brings a watcher's event to the bay of its drive.
@@ -168,7 +182,11 @@ func (s *Station) bay(d disc.Drive) *bay {
 	if b == nil {
 		b = newBay(s, d)
 		s.bays[d.Key] = b
-		s.start(b.run)
+		select {
+		case <-s.ended:
+		default:
+			s.start(b.run)
+		}
 	}
 	return b
 }

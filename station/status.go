@@ -3,7 +3,7 @@ package station
 import (
 	"cmp"
 	"context"
-	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -101,7 +101,7 @@ func (s *Station) Settled(ctx context.Context, id string) error {
 	case <-j.released:
 		return nil
 	case <-j.parked:
-		return errors.New("the copies cannot be finished without a person; see `ripstation status`")
+		return j.parkedBy()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -137,27 +137,33 @@ func (b *bay) gone(w Word, text string) {
 	b.notice(Notice{Word: w, Text: text})
 }
 
-// removed tells that the disc has left while its story was told.
-func (b *bay) removed(now *telling) {
-	if now == nil {
-		b.gone(WordEmpty, "")
-		return
-	}
-	select {
-	case <-now.done:
-		return // it ended by itself at the same moment, and says so
-	default:
-	}
-	b.notice(b.takenOut(b.viewID()))
-}
-
 // takenOut is what is said when a disc leaves before its story has ended.
 func (b *bay) takenOut(id string) Notice {
-	n := Notice{ID: id, Word: WordTakenOut, Text: "reading stopped where it was", Hint: "put the disc in again to go on", Final: true, Outcome: OutcomeTakenOut}
-	if j := b.s.job(id); j != nil && j.step().atLeast(StepSealed) {
-		n.Text, n.Hint = "its image is sealed; its copies go on without it", "keep the disc until `ripstation show "+id[:8]+"` says that they are stored"
+	n := Notice{ID: id, Word: WordTakenOut, Text: "it was not done yet; what was read of it is kept", Hint: "put the disc in again to go on", Final: true, Outcome: OutcomeTakenOut}
+	if b.sealed(id) {
+		n.Text, n.Hint = "its image is sealed; its copies go on without it", keepDisc(id)
 	}
 	return n
+}
+
+// pressed is what is said when somebody wants a disc back before its story
+// has ended.
+func (b *bay) pressed() Notice {
+	id := b.viewID()
+	n := Notice{ID: id, Word: WordButton, Text: "reading is paused; the disc may be taken out", Hint: "put it in again to go on where it stopped"}
+	if b.sealed(id) {
+		n.Text, n.Hint = "its image is sealed; the disc may be taken out", keepDisc(id)
+	}
+	return n
+}
+
+func (b *bay) sealed(id string) bool {
+	j := b.s.job(id)
+	return j != nil && j.step().atLeast(StepSealed)
+}
+
+func keepDisc(id string) string {
+	return fmt.Sprintf("keep the disc until `ripstation show %.8s` says that its copies are stored", id)
 }
 
 // opens reports whether the story is opening the tray, or has just done so.

@@ -14,6 +14,9 @@ func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Reque
 	if err != nil {
 		return "", err
 	}
+	if back, err := b.cameBack(ctx, d, seen, ask); back || err != nil {
+		return OutcomeNeedsYou, err
+	}
 	if seen.refusal != "" {
 		return b.refuse(ctx, d, seen, ask)
 	}
@@ -22,7 +25,7 @@ func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Reque
 		return "", err
 	}
 	if held != nil {
-		return b.already(ctx, d, seen, *held)
+		return b.already(ctx, d, seen, *held, ask)
 	}
 	if err := b.openUploads(j); err != nil {
 		return "", err

@@ -104,7 +104,7 @@ func TestSameDiscAgain(t *testing.T) {
 }
 
 func TestRecordableIsReadAgain(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, func(c *station.Config) { c.ComeBack = time.Nanosecond })
 	drive := r.add(simdrive.Options{})
 	r.start()
 	d := simdrive.DVDR(iso(t, "HOME", 4, 2000), 2000)

@@ -1,0 +1,119 @@
+package station
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"ripstation/catalog"
+	"ripstation/internal/atomicfile"
+	"ripstation/internal/crashpoint"
+	"ripstation/ripper"
+)
+
+// release lets the image leave the spool. The small files stay until the disc
+// has left its drive.
+func (s *Station) release(j *job) error {
+	for _, f := range []string{ripper.ImageFile, ripper.MapFile, ripper.LedgerFile} {
+		if err := os.Remove(filepath.Join(j.dir, f)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("clear spool: %w", err)
+		}
+	}
+	if err := atomicfile.SyncDir(j.dir); err != nil {
+		return err
+	}
+	if err := j.update(func(f *jobFile) { f.Step = StepDone }); err != nil {
+		return err
+	}
+	s.say(Notice{ID: j.ID, Word: WordReleased, Text: "every copy that was waited for has been read back"})
+	crashpoint.Here("spool-released")
+	close(j.released)
+	return s.forget(j)
+}
+
+// forget takes a done job out of the spool once its disc has left the drive.
+func (s *Station) forget(j *job) error {
+	f := j.file()
+	s.mu.Lock()
+	now := f.Step == StepDone && s.jobs[j.ID] == j && s.away(f)
+	if now {
+		delete(s.jobs, j.ID)
+	}
+	s.mu.Unlock()
+	if !now {
+		return nil
+	}
+	return s.spool.discard(j)
+}
+
+// makeRoom has images leave that only best-effort stores still wait for. It
+// reports whether any did.
+func (s *Station) makeRoom() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	freed := false
+	for _, j := range s.jobs {
+		j.mu.Lock()
+		if j.Step == StepRecorded && !j.roomAsked && j.requiredProven(s.cfg.Stores) {
+			j.roomAsked = true
+			close(j.roomWanted)
+			freed = true
+		}
+		j.mu.Unlock()
+	}
+	return freed
+}
+
+func (j *job) requiredProven(stores []Store) bool {
+	for _, st := range stores {
+		if d := j.copies[st.Name()]; st.Required && (d == nil || d.State != catalog.ReadBack) {
+			return false
+		}
+	}
+	return true
+}
+
+// leaveOut tells, and has the catalog say, which best-effort stores have no
+// copy when an image leaves the spool before its time.
+func (s *Station) leaveOut(ctx context.Context, j *job) error {
+	const detail = "the image left the spool before it was sent here: others needed the room"
+	for _, st := range s.cfg.Stores {
+		if c := j.copyOf(st.Name()); !st.Required && !c.stored() && c.State != catalog.Missing {
+			c.State, c.Detail = catalog.Damaged, detail // the way from queued to missing
+			if err := s.noteCopy(ctx, j, c, s.copyEvent(j, c, catalog.EventReplication, catalog.EventFail, detail)); err != nil {
+				return err
+			}
+			c.State = catalog.Missing
+			if err := s.noteCopy(ctx, j, c, s.copyEvent(j, c, catalog.EventReplication, catalog.EventFail, detail)); err != nil {
+				return err
+			}
+			if err := j.delivery(st.Name(), func(d *delivery) { d.State, d.Detail = c.State, detail }); err != nil {
+				return err
+			}
+			s.say(Notice{ID: j.ID, Word: WordNeedsYou, Text: "no copy in " + st.Name() + ": " + detail, Hint: "copy the bag there from another store"})
+		}
+	}
+	return nil
+}
+
+// park leaves a job for a person: its disc stays in the drive, its image in
+// the spool.
+func (s *Station) park(j *job, why error) {
+	s.say(Notice{ID: j.ID, Word: WordNeedsYou, Text: why.Error(), Hint: "the image stays in the spool; mend the cause and restart the station"})
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.why = why
+	close(j.parked)
+}
+
+// parkedBy says why a job is parked, nil when it is not.
+func (j *job) parkedBy() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.why == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errParked, j.why)
+}

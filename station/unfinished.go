@@ -1,0 +1,130 @@
+package station
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"ripstation/catalog"
+	"ripstation/disc"
+)
+
+// unfinished finds the job of the spool that this disc belongs to.
+func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*job, error) {
+	b.s.mu.Lock()
+	jobs := slices.Collect(maps.Values(b.s.jobs))
+	b.s.mu.Unlock()
+	// Of two discs of one pressing, each goes on with the job of its own drive.
+	slices.SortFunc(jobs, func(x, y *job) int { return cmp.Or(x.nearness(s.ins)-y.nearness(s.ins), cmp.Compare(x.ID, y.ID)) })
+	for _, j := range jobs {
+		f := j.file()
+		if disc.LooksLike(s.identity, f.Identity) == disc.Different || otherItem(ask, f.Carrier.Item) {
+			continue
+		}
+		// A disc whose tray was to open has had its story told. Recordables that
+		// come back are read again: nothing can prove that they are the same.
+		if f.Insertion != s.ins && f.Eject != nil && (f.Eject.Done || s.identity.Recordable) {
+			continue
+		}
+		its, agree, err := b.belongs(ctx, d, s, j)
+		if err != nil {
+			return nil, err
+		}
+		if its {
+			return j, b.goOn(j, s, ask, agree)
+		}
+	}
+	return nil, nil
+}
+
+// nearness orders jobs by where their discs were last.
+func (j *job) nearness(ins disc.Insertion) int {
+	switch f := j.file(); {
+	case f.Insertion == ins:
+		return 0
+	case f.Insertion.DriveKey == ins.DriveKey:
+		return 1
+	}
+	return 2
+}
+
+// belongs reports whether the disc in the drive is the job's, and claims the
+// job then. The key of the insertion alone is never enough: every sample that
+// the spool's image holds must agree with the disc, or two discs could end up
+// in one image. Another bay that looks at the same job is waited for.
+func (b *bay) belongs(ctx context.Context, d Drive, s seen, j *job) (its bool, agree int, err error) {
+	select {
+	case j.looked <- struct{}{}:
+		defer func() { <-j.looked }()
+	case <-ctx.Done():
+		return false, 0, context.Cause(ctx)
+	}
+	if !b.s.claim(b, j.ID) {
+		return false, 0, nil
+	}
+	defer func() {
+		if !its {
+			b.s.unclaim(b, j.ID)
+		}
+	}()
+	samples, empty, err := j.samples(ctx, s.identity.Recordable)
+	if err != nil {
+		if ctx.Err() != nil {
+			return false, 0, context.Cause(ctx)
+		}
+		// A broken job must not stop the discs that look like its own.
+		b.s.say(Notice{ID: j.ID, Word: WordNeedsYou, Text: "its part in the spool cannot be read: " + err.Error(), Hint: "nothing was deleted; look at the folder by hand"})
+		return false, 0, nil
+	}
+	agree, disagree, err := compare(ctx, d, samples)
+	if err != nil {
+		return false, 0, err
+	}
+	f := j.file()
+	switch {
+	case disagree > 0:
+	case len(samples) > 0:
+		its = agree > 0 && (f.Insertion == s.ins || agree >= min(disc.EnoughSamples, len(samples)))
+	case f.Insertion == s.ins:
+		its = true
+	default:
+		// No sector of another disc can get into an image that has none, and
+		// nobody has said whose it is.
+		its = empty && f.Carrier.Item == ""
+	}
+	return its, agree, nil
+}
+
+// goOn takes a job up again with the disc that is in the drive now; agree
+// sample sectors say that it is the job's.
+func (b *bay) goOn(j *job, s seen, ask *Request, agree int) error {
+	f := j.file()
+	b.notice(Notice{ID: j.ID, Word: WordResumed, Text: fmt.Sprintf("this disc was %s before; it goes on from there", f.Step)})
+	if f.Step.atLeast(StepSealed) && ask != nil && ask.Item != "" && f.Carrier.Item == "" {
+		b.s.say(Notice{ID: j.ID, Word: WordIdentityNeeded, Text: fmt.Sprintf("its image was sealed before; item %q is not in its record", ask.Item), Hint: annotateHint(j.ID)})
+	}
+	return j.update(func(f *jobFile) {
+		f.Insertion, f.Drive = s.ins, s.drive
+		f.Eject = nil // an intent of another insertion is not aimed at this one
+		if f.Step.atLeast(StepSealed) {
+			return
+		}
+		merge(&f.Carrier, ask)
+		last := len(f.Captures) - 1
+		if last >= 0 && f.Captures[last].Insertion == s.ins && !f.Captures[last].Started.Before(b.s.started) {
+			return // the same reading, after a pause
+		}
+		if last >= 0 && f.Captures[last].Outcome == "" {
+			f.Captures[last].Outcome, f.Captures[last].Ended = catalog.Interrupted, s.at
+			if f.Captures[last].Reason == "" {
+				f.Captures[last].Reason = "the station was stopped while the disc was read"
+			}
+		}
+		cap := b.capture(s, ask)
+		f.Captures = append(f.Captures, cap)
+		f.Events = append(f.Events, b.event(catalog.EventCapture, catalog.EventSuccess,
+			fmt.Sprintf("reading goes on: descriptors and %d sample sectors of the image so far agree with the disc", agree), cap, f.ID))
+	})
+}
