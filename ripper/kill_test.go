@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -72,6 +73,9 @@ func child() int {
 			if _, err := fmt.Fprintf(log, "%d %d %s\n", lba, n, word); err != nil {
 				panic(err)
 			}
+			if _, err := os.Stdout.Write([]byte{'.'}); err != nil {
+				panic(err)
+			}
 		}
 		d.delay = func(disc.LBA, int) time.Duration { return 200 * time.Microsecond }
 		ctx := context.Background()
@@ -101,24 +105,39 @@ func child() int {
 	return 0
 }
 
-// killed runs children over one disc and kills each after a random time, until one ends by itself. It says
-// how many were killed.
+// killed runs children over one disc and kills each after a random number of
+// reads, until one ends by itself. It says how many were killed.
 func killed(t *testing.T, rnd *rand.Rand, dir string, passing bool) (kills int) {
-	value := dir
+	value, within := dir, int64(60)
 	if passing {
-		value += ":passing"
+		// Before it confirms, it reads most of the disc again: it needs a chance
+		// to get through that.
+		value, within = dir+":passing", 500
 	}
 	for {
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
 		cmd.Env = append(os.Environ(), childVariable+"="+value)
-		var out bytes.Buffer
-		cmd.Stderr = &out
+		var says bytes.Buffer
+		cmd.Stderr = &says
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		timer := time.AfterFunc(time.Duration(rnd.Int64N(int64(250*time.Millisecond))), func() { cmd.Process.Kill() })
-		err := cmd.Wait()
-		timer.Stop()
+		// It says one byte a read.
+		_, rerr := io.CopyN(io.Discard, out, 1+rnd.Int64N(within))
+		if rerr == nil {
+			time.Sleep(time.Duration(rnd.Int64N(int64(5 * time.Millisecond)))) // any moment between two reads
+			if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+				t.Fatal(err)
+			}
+		}
+		if _, err := io.Copy(io.Discard, out); err != nil {
+			t.Fatal(err)
+		}
+		err = cmd.Wait()
 		var exit *exec.ExitError
 		switch {
 		case err == nil:
@@ -126,7 +145,7 @@ func killed(t *testing.T, rnd *rand.Rand, dir string, passing bool) (kills int) 
 		case errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL:
 			kills++
 		default:
-			t.Fatalf("child: %v\n%s", err, out.String())
+			t.Fatalf("child: %v\n%s", err, says.String())
 		}
 	}
 }
