@@ -26,6 +26,8 @@ type machine struct {
 	Began  time.Time `json:"began"`
 	// Load is the load average of the minute before: what else was going on.
 	Load float64 `json:"load_average_before"`
+	// Nice is the priority that the bench ran with, 0 for the ordinary one.
+	Nice int `json:"nice"`
 }
 
 func (m machine) String() string {
@@ -36,8 +38,12 @@ func (m machine) String() string {
 	} else if changed {
 		of += " with changes"
 	}
-	return fmt.Sprintf("%s. %s, %d cores, %.0f GiB of memory. Linux %s, %s, %s. Load average before it began: %.2f.",
+	s := fmt.Sprintf("%s. %s, %d cores, %.0f GiB of memory. Linux %s, %s, %s. Load average before it began: %.2f.",
 		m.Began.Format(time.DateOnly), m.CPU, m.Cores, float64(m.Memory)/(1<<30), m.Kernel, m.Go, of, m.Load)
+	if m.Nice != 0 {
+		s += fmt.Sprintf(" It ran at nice %d.", m.Nice)
+	}
+	return s
 }
 
 func thisMachine() (machine, error) {
@@ -58,6 +64,11 @@ func thisMachine() (machine, error) {
 	if m.Memory, err = kibibytes(total); err != nil {
 		return m, err
 	}
+	nice, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil {
+		return m, fmt.Errorf("ask for the priority: %w", err)
+	}
+	m.Nice = 20 - nice // the system call gives 40 to 1 (getpriority(2))
 	load, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return m, err

@@ -4,10 +4,11 @@
 //
 // QUICK=1 tries the bench itself on small discs at memory speed. What it
 // measures then is no figure: it goes to results/NAME-quick.json and stays out
-// of BENCHMARKS.md. PROFILE=1 leaves CPU profiles under results.
+// of BENCHMARKS.md. DIR=FOLDER works there, to measure another disk. PROFILE=1 leaves CPU profiles under results.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ var parts = []part{{"rip", benchRip}}
 type settings struct {
 	quick   bool
 	profile bool
+	dir     string    // where to work
 	talk    io.Writer // how it goes
 }
 
@@ -72,7 +74,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	s := settings{quick: os.Getenv("QUICK") != "", profile: os.Getenv("PROFILE") != "", talk: os.Stderr}
+	s := settings{quick: os.Getenv("QUICK") != "", profile: os.Getenv("PROFILE") != "", dir: cmp.Or(os.Getenv("DIR"), workRoot), talk: os.Stderr}
 	m, err := thisMachine()
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestPlace(t *testing.T) {
@@ -77,9 +78,12 @@ func TestThisMachine(t *testing.T) {
 	if m.CPU == "" || m.Cores < 1 || m.Memory < 1<<20 || m.Kernel == "" || m.Go == "" || m.Began.IsZero() {
 		t.Errorf("this machine is %+v", m)
 	}
-	m = machine{Commit: "0123456789abcdef-dirty"}
-	if s := m.String(); !strings.Contains(s, "commit 0123456789ab with changes.") {
-		t.Errorf("%q hides that there were changes", s)
+	if s := m.String(); m.Nice == 0 && strings.Contains(s, "nice") {
+		t.Errorf("%q", s)
+	}
+	m = machine{Commit: "0123456789abcdef-dirty", Nice: -5}
+	if s := m.String(); !strings.Contains(s, "commit 0123456789ab with changes.") || !strings.Contains(s, "nice -5") {
+		t.Errorf("%q hides that there were changes, or the priority", s)
 	}
 }
 
@@ -100,6 +104,24 @@ func TestField(t *testing.T) {
 		if n, err := kibibytes(bad); err == nil {
 			t.Errorf("%q was read as %d", bad, n)
 		}
+	}
+}
+
+func TestBusy(t *testing.T) {
+	got, err := busy("cpu  100 20 30 4000 50 6 7 8 9 10\ncpu0 1 1 1 1 1 1 1 1 1 1\n")
+	must(t, err)
+	if want := 1710 * time.Millisecond; got != want {
+		t.Errorf("busy for %s, want %s", got, want)
+	}
+	for _, bad := range []string{"", "cpu 1 2 3", "intr 1 2 3 4 5 6 7 8 9", "cpu 1 2 x 4 5 6 7 8 9"} {
+		if d, err := busy(bad); err == nil {
+			t.Errorf("%q was read as %s", bad, d)
+		}
+	}
+	before := usage{at: time.Unix(0, 0), cpu: time.Second, busy: 10 * time.Second}
+	now := usage{at: time.Unix(4, 0), cpu: 2 * time.Second, busy: 14 * time.Second, peak: 5}
+	if s := now.since(before, "x"); s != (stage{"x", 4, 1, 5, .75}) {
+		t.Errorf("between the two: %+v", s)
 	}
 }
 

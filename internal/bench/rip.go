@@ -23,7 +23,7 @@ func benchRip(ctx context.Context, s settings) (section, error) {
 	if s.quick {
 		cases = quickCases
 	}
-	dir, leave, err := workshop(workRoot)
+	dir, leave, err := workshop(s.dir)
 	if err != nil {
 		return section{}, err
 	}
@@ -93,10 +93,12 @@ func (f ripFigures) peak() (p int64) {
 	return p
 }
 
-// slowest is the longest reading of all runs, in seconds.
-func (f ripFigures) slowest() (s float64) {
+// slowest is the longest reading of all runs.
+func (f ripFigures) slowest() (s stage) {
 	for _, r := range f.Runs {
-		s = max(s, r.stage(reading).Seconds)
+		if x := r.stage(reading); x.Seconds > s.Seconds {
+			s = x
+		}
 	}
 	return s
 }
@@ -105,17 +107,17 @@ func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
 func ripTable(all []ripFigures) string {
 	var b strings.Builder
-	b.WriteString("| disc | drive | rips | slowest reading | the drive's own time | ratio | core in use while reading | sealing | sending | reading back | peak memory |\n")
-	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| disc | drive | rips | slowest reading | the drive's own time | ratio | cores busy with other work meanwhile | core in use while reading | sealing | sending | reading back | peak memory |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, f := range all {
 		r := f.median()
 		speed, ratio := cmp.Or(f.Case.Speed, "no limit"), "-"
 		if f.Drive.Own > 0 {
-			ratio = fmt.Sprintf("%.4f", f.slowest()/f.Drive.Own)
+			ratio = fmt.Sprintf("%.4f", f.slowest().Seconds/f.Drive.Own)
 		}
 		busy := 100 * (r.stage(reading).CPU - f.driveCPU()*f.Case.gib()) / r.stage(reading).Seconds
-		fmt.Fprintf(&b, "| %s | %s | %d | %.2f s | %.2f s | %s | %.1f %% | %.1f s | %.1f s | %.1f s | %.1f MiB |\n", f.Case.Name, speed, len(f.Runs), f.slowest(), f.Drive.Own,
-			ratio, busy, r.stage(sealing).Seconds, r.stage(sending).Seconds, r.stage(readingBack).Seconds, mib(f.peak()))
+		fmt.Fprintf(&b, "| %s | %s | %d | %.2f s | %.2f s | %s | %.2f | %.1f %% | %.1f s | %.1f s | %.1f s | %.1f MiB |\n", f.Case.Name, speed, len(f.Runs), f.slowest().Seconds, f.Drive.Own,
+			ratio, f.slowest().Others, busy, r.stage(sealing).Seconds, r.stage(sending).Seconds, r.stage(readingBack).Seconds, mib(f.peak()))
 	}
 	b.WriteString("\n| CPU seconds per GiB | reading | sealing | sending | reading back | once a disc, s | in all | of all rips | the simulated drive, not counted |\n")
 	b.WriteString("|---|---|---|---|---|---|---|---|---|\n")

@@ -43,7 +43,7 @@ func TestRipInChildren(t *testing.T) {
 	}
 	var cpu float64
 	for i, s := range r.Stages {
-		if s.Name != stages[i].name || s.Seconds <= 0 || s.CPU < 0 || s.Peak < 1<<20 || s.Peak > r.Peak {
+		if s.Name != stages[i].name || s.Seconds <= 0 || s.CPU < 0 || s.Others < 0 || s.Peak < 1<<20 || s.Peak > r.Peak {
 			t.Errorf("stage %d: %+v", i, s)
 		}
 		cpu += s.CPU
@@ -170,17 +170,17 @@ func TestOneWorkshop(t *testing.T) {
 
 func TestFigures(t *testing.T) {
 	run := func(cpu, read float64, peak int64) ripRun {
-		return ripRun{CPU: cpu, Peak: peak, ReadBack: "(O_DIRECT)", Stages: []stage{{identifying, 1, .5, 0}, {reading, read, 2, 0}, {sealing, 3, 1, 0}, {sending, 2, .5, 0}, {readingBack, 2, .5, 0}}}
+		return ripRun{CPU: cpu, Peak: peak, ReadBack: "(O_DIRECT)", Stages: []stage{{identifying, 1, .5, 0, 0}, {reading, read, 2, 0, .25}, {sealing, 3, 1, 0, 0}, {sending, 2, .5, 0, 0}, {readingBack, 2, .5, 0, 0}}}
 	}
 	f := ripFigures{Case: ripCase{"half a GiB", "DVD", 1 << 18, "16x", 3},
 		Drive: driveAlone{Own: 10, Bytes: 1 << 28, SampleOwn: 4, Seconds: 4.002, CPU: .25},
 		Runs:  []ripRun{run(9, 10.1, 50<<20), run(5, 10.3, 40<<20), run(6, 10.2, 60<<20)}}
-	if f.median().CPU != 6 || f.peak() != 60<<20 || f.slowest() != 10.3 || f.driveCPU() != 1 || f.cpu(f.median()) != 11 {
-		t.Errorf("median %v, peak %d, slowest %f, drive %f, in all %f", f.median(), f.peak(), f.slowest(), f.driveCPU(), f.cpu(f.median()))
+	if f.median().CPU != 6 || f.peak() != 60<<20 || f.slowest().Seconds != 10.3 || f.driveCPU() != 1 || f.cpu(f.median()) != 11 {
+		t.Errorf("median %v, peak %d, slowest %f, drive %f, in all %f", f.median(), f.peak(), f.slowest().Seconds, f.driveCPU(), f.cpu(f.median()))
 	}
 	table := ripTable([]ripFigures{f})
 	for _, row := range []string{
-		"| half a GiB | 16x | 3 | 10.30 s | 10.00 s | 1.0300 | 14.7 % | 3.0 s | 2.0 s | 2.0 s | 60.0 MiB |\n",
+		"| half a GiB | 16x | 3 | 10.30 s | 10.00 s | 1.0300 | 0.25 | 14.7 % | 3.0 s | 2.0 s | 2.0 s | 60.0 MiB |\n",
 		"| half a GiB | 3.00 | 2.00 | 1.00 | 1.00 | 2.00 | 11.00 | 9.00 to 17.00 | 1.00 |\n",
 	} {
 		if !strings.Contains(table, row) {

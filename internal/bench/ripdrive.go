@@ -62,7 +62,8 @@ func readByDrive(ctx context.Context, c ripCase) (a driveAlone, err error) {
 		return a, err
 	}
 	after, err := useSoFar()
-	a.Seconds, a.CPU = after.at.Sub(before.at).Seconds(), (after.cpu - before.cpu).Seconds()
+	used := after.since(before, "")
+	a.Seconds, a.CPU = used.Seconds, used.CPU
 	return a, err
 }
 

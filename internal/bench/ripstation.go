@@ -46,6 +46,9 @@ type stage struct {
 	Seconds float64 `json:"seconds"`
 	CPU     float64 `json:"cpu_seconds"`
 	Peak    int64   `json:"peak_bytes"` // so far
+	// Others is how many cores everything else on the machine kept busy
+	// meanwhile, the kernel's writing to the disk included.
+	Others float64 `json:"others_cores"`
 }
 
 // The stages, and the word that ends each.
@@ -195,7 +198,7 @@ func tell(ctx context.Context, st *station.Station, bench *simbench.Bench, inser
 			if err != nil {
 				return "", err
 			}
-			r.Stages = append(r.Stages, stage{s.name, now.at.Sub(last.at).Seconds(), (now.cpu - last.cpu).Seconds(), now.peak})
+			r.Stages = append(r.Stages, now.since(last, s.name))
 			last = now
 		}
 		if n.Final {

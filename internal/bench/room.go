@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// workRoot is where discs are ripped to. It lies in the source tree, since a
+// workRoot is where discs are ripped to unless DIR says otherwise. It lies in the source tree, since a
 // temporary folder may be held in memory, where nothing is read from a disk.
 const workRoot = ".cache/bench"
 
@@ -47,7 +47,7 @@ func roomFor(dir string, need int64) error {
 		return fmt.Errorf("ask for the free space of %s: %w", dir, err)
 	}
 	if free := int64(fs.Bavail) * fs.Bsize; free < need+spare {
-		return fmt.Errorf("%s: %.1f GB have to be free there (the image twice, in spool and store), and %.1f GB are; make room, or try QUICK=1", dir, float64(need+spare)/1e9, float64(free)/1e9)
+		return fmt.Errorf("%s: %.1f GB have to be free there (the image twice, in spool and store), and %.1f GB are; make room, name a folder on another disk with DIR=, or try QUICK=1", dir, float64(need+spare)/1e9, float64(free)/1e9)
 	}
 	return nil
 }
