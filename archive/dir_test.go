@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -249,6 +250,54 @@ func TestKilledAfterNaming(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
+}
+
+// A finished file is made read-only before it gets its name. A run that is cut
+// off between the two is gone on with by the service's user, which is not root.
+func TestKilledBeforeNaming(t *testing.T) {
+	body := []byte("0123456789")
+	root := t.TempDir()
+	u := upTo(t, shelf(t, root, true), "id/k", body, 0)
+	if err := os.Chmod(u.data(), 0o444); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		asNobody(t, root)
+	}
+	up := upTo(t, shelf(t, root, false), "id/k", body)
+	if !up.Has(0, CRC64NVME(body)) {
+		t.Error("what was sent before is sent again")
+	}
+	if _, err := up.Complete(t.Context(), CRC64NVME(body)); err != nil {
+		t.Error(err)
+	}
+}
+
+// asNobody gives this test's thread the file rights of a user that owns root
+// and everything below it and may do nothing else.
+func asNobody(t *testing.T, root string) {
+	t.Helper()
+	const nobody = 65534
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Chown(path, nobody, nobody))
+	})
+	// The folders above are open to their owner only.
+	for dir := filepath.Dir(root); dir != os.TempDir() && len(dir) > len(os.TempDir()); dir = filepath.Dir(dir) {
+		err = errors.Join(err, os.Chmod(dir, 0o755))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.LockOSThread()
+	if err := unix.Setfsuid(nobody); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Setfsuid(0); err != nil {
+			t.Error(err)
+		}
+		runtime.UnlockOSThread()
+	})
 }
 
 // An unfinished upload with bytes of its own is not removed because an object

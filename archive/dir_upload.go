@@ -67,7 +67,7 @@ func (d *Dir) Begin(ctx context.Context, key string, size int64) (Upload, error)
 				return err
 			}
 		}
-		data, err := os.OpenFile(u.data(), os.O_RDWR|os.O_CREATE, 0o644)
+		data, err := u.open(os.O_CREATE)
 		if err != nil {
 			return err
 		}
@@ -100,6 +100,17 @@ func reserve(f *os.File, size int64) error {
 }
 
 func (u *dirUpload) data() string { return filepath.Join(u.folder, "data") }
+
+// open opens the unfinished file. A run that was cut off between finishing it
+// and naming it has left it read-only, which stops every user but root.
+func (u *dirUpload) open(flags int) (*os.File, error) {
+	if info, err := os.Lstat(u.data()); err == nil && info.Mode().IsRegular() && info.Mode()&0o200 == 0 {
+		if err := os.Chmod(u.data(), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return os.OpenFile(u.data(), os.O_RDWR|flags, 0o644)
+}
 
 // locked runs do while no other process or goroutine touches this upload, with
 // the journal open and read up to its end.
@@ -159,7 +170,7 @@ func (u *dirUpload) Part(ctx context.Context, n int, body []byte) error {
 	}
 	crc := CRC64NVME(body)
 	err := u.locked(func(parts *os.File) error {
-		data, err := os.OpenFile(u.data(), os.O_RDWR, 0)
+		data, err := u.open(0)
 		if errors.Is(err, fs.ErrNotExist) {
 			return ErrUploadGone // another has completed it
 		}
@@ -229,7 +240,7 @@ func (u *dirUpload) finish(ctx context.Context, crc uint64) error {
 		return &fault{store: u.d.cfg.Name, op: "complete", key: u.key, kind: ErrChecksum,
 			err: fmt.Errorf("the parts have %s, the whole should have %s", FormatCRC64NVME(whole), FormatCRC64NVME(crc))}
 	}
-	data, err := os.OpenFile(u.data(), os.O_RDWR, 0)
+	data, err := u.open(0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrUploadGone
 	}
