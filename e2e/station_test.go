@@ -172,10 +172,7 @@ func (s *rig) awaitCrash() {
 // its answer decoded from JSON, and its exit status.
 func (s *rig) verb(out any, argv ...string) int {
 	s.t.Helper()
-	r, err := s.Guest.Run(s.ctx, bench.AsService(append([]string{"/usr/bin/ripstation", "--config", config, "--json"}, argv...)...)...)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	r := s.run(append([]string{"--json"}, argv...)...)
 	if out != nil {
 		if err := json.Unmarshal([]byte(r.Stdout), out); err != nil {
 			s.t.Fatalf("ripstation %s: %v\n%s%s", strings.Join(argv, " "), err, r.Stdout, r.Stderr)
@@ -215,9 +212,15 @@ func (s *rig) status() (st story.Status) {
 // text is what a command says to people, on both its outputs.
 func (s *rig) text(argv ...string) (string, int) {
 	s.t.Helper()
-	r, err := s.Guest.Run(s.ctx, bench.AsService(append([]string{"/usr/bin/ripstation", "--config", config}, argv...)...)...)
+	r := s.run(argv...)
+	return r.Stdout + r.Stderr, r.Exit
+}
+
+func (s *rig) run(argv ...string) bench.Result {
+	s.t.Helper()
+	r, err := s.Guest.Run(s.ctx, bench.AsService(append([]string{"/usr/bin/env", "CREDENTIALS_DIRECTORY=" + creds, "/usr/bin/ripstation", "--config", config}, argv...)...)...)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return r.Stdout + r.Stderr, r.Exit
+	return r
 }
