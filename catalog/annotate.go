@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Annotation is what a person adds to a carrier. Nil fields stay as they are;
@@ -20,10 +22,42 @@ type Annotation struct {
 	Note        string // kept in the event
 }
 
+// maxSaid bounds one thing that a person says, as it bounds what is said when
+// a disc is read. It is refused, not cut: half a barcode is another barcode.
+const maxSaid = 500
+
+func (a Annotation) check() error {
+	for _, f := range []struct {
+		what string
+		said *string
+	}{{"item", a.Item}, {"title", a.Title}, {"side", a.Side}, {"condition", a.Condition}} {
+		switch {
+		case f.said == nil:
+		case len(*f.said) > maxSaid:
+			return invalid("the %s is %d bytes long, %d is the most", f.what, len(*f.said), maxSaid)
+		case !utf8.ValidString(*f.said) || strings.ContainsFunc(*f.said, unicode.IsControl):
+			return invalid("the %s holds a control character, or is not UTF-8", f.what)
+		}
+	}
+	if len(a.Note) > maxText {
+		return invalid("the note is %d bytes long, %d is the most", len(a.Note), maxText)
+	}
+	if a.Access != nil && !a.Access.valid() {
+		return invalid("access %q is none of unreviewed, open, restricted, closed", *a.Access)
+	}
+	if d := a.Disposition; d != nil && !oneOf(*d, None, Accepted, Rejected, Withdrawn) {
+		return invalid("disposition %q is none of none, accepted, rejected, withdrawn", *d)
+	}
+	return nil
+}
+
 // Annotate records what a person says of a carrier, with an event that tells
 // what changed and who said so. An item settles NeedsIdentity. Without by, the
 // event's agent is an unattended operator.
 func (c *Catalog) Annotate(ctx context.Context, carrierID string, a Annotation, by ...Agent) error {
+	if err := a.check(); err != nil {
+		return fmt.Errorf("annotate %s: %w", carrierID, err)
+	}
 	a = tidy(a)
 	if len(by) == 0 {
 		by = []Agent{{RoleOperator, Unattended}}
@@ -78,7 +112,7 @@ func (n *annotating) apply(a Annotation) error {
 		if f.to == nil {
 			continue
 		}
-		to := clamp(strings.TrimSpace(*f.to), maxName)
+		to := strings.TrimSpace(*f.to)
 		n.change(f.col, n.r.str(f.col), to)
 		n.r.set(f.col, orNull(to))
 	}
@@ -86,9 +120,6 @@ func (n *annotating) apply(a Annotation) error {
 		return err
 	}
 	if a.Access != nil {
-		if !a.Access.valid() {
-			return invalid("access %q", *a.Access)
-		}
 		n.change("access", n.r.str("access"), string(*a.Access))
 		n.r.set("access", *a.Access)
 	}
@@ -96,9 +127,6 @@ func (n *annotating) apply(a Annotation) error {
 		return err
 	}
 	if d := a.Disposition; d != nil {
-		if !oneOf(*d, None, Accepted, Rejected, Withdrawn) {
-			return invalid("disposition %q", *d)
-		}
 		n.change("disposition", n.r.str("decision"), string(*d))
 		n.r.set("decision", *d)
 		if err := settleNeeds(n.ctx, n.tx, n.r.str("id"), NeedsReview, n.at); err != nil {
@@ -125,7 +153,7 @@ func (n *annotating) part(part, parts *int) error {
 func (n *annotating) identity(item, title *string) error {
 	id := n.r.str("id")
 	if item != nil {
-		to := clamp(strings.TrimSpace(*item), maxName)
+		to := strings.TrimSpace(*item)
 		n.change("item", n.r.str("item"), to)
 		if to == "" {
 			n.r.set("item", nil)
@@ -139,7 +167,7 @@ func (n *annotating) identity(item, title *string) error {
 	if title == nil {
 		return nil
 	}
-	to := clamp(strings.TrimSpace(*title), maxName)
+	to := strings.TrimSpace(*title)
 	if n.r.str("item") == "" {
 		n.change("title", n.r.str("title"), to)
 		n.r.set("title", orNull(to))

@@ -72,6 +72,11 @@ func TestAnnotate(t *testing.T) {
 		"access":       {Access: ptr(Access("everyone"))},
 		"a need":       {Disposition: ptr(NeedsReview)},
 		"silly access": {Side: ptr("A"), Access: ptr(Access(""))},
+		"two lines":    {Item: ptr("31234\n000")},
+		"a terminal":   {Title: ptr("\x1b[2J")},
+		"no UTF-8":     {Condition: ptr("\xff")},
+		"too long":     {Item: ptr(strings.Repeat("x", maxSaid+1))},
+		"a book":       {Note: strings.Repeat("x", maxText+1)},
 	} {
 		if err := c.Annotate(ctx, id, a); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %v", name, err)

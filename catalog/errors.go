@@ -44,11 +44,12 @@ func explain(op string, err error) error {
 	if !errors.As(err, &se) {
 		return fmt.Errorf("%s: %w", op, err)
 	}
+	if full(se.Code()) {
+		return fmt.Errorf("%s: %w; nothing was recorded: make room on its file system and try again: %w", op, ErrFull, err)
+	}
 	switch se.Code() & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return fmt.Errorf("%s: %w; find out which one holds it (fuser catalog.db), or try again later: %w", op, ErrBusy, err)
-	case sqlite3.SQLITE_FULL:
-		return fmt.Errorf("%s: %w; nothing was recorded: make room on its file system and try again: %w", op, ErrFull, err)
 	case sqlite3.SQLITE_CORRUPT:
 		return fmt.Errorf("%s: %w; stop the station, keep the file and its -wal as they are, and work from a backup: %w", op, ErrDamaged, err)
 	case sqlite3.SQLITE_NOTADB:
@@ -61,4 +62,10 @@ func explain(op string, err error) error {
 		return fmt.Errorf("%s: %w", op, context.Canceled)
 	}
 	return fmt.Errorf("%s: %w", op, err)
+}
+
+// full reports whether an extended result code speaks of a full disk. SQLite
+// calls it an I/O error when it is the -shm file that finds no room.
+func full(code int) bool {
+	return code&0xff == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_IOERR_SHMSIZE
 }

@@ -102,6 +102,8 @@ func summaries(ctx context.Context, q querier, ids []string) ([]Summary, error) 
 	ns := all(needs, "WHERE settled IS NULL AND carrier"+in+"ORDER BY kind, since, reason")
 	imgs := all(images, "WHERE carrier"+in+"AND version = (SELECT max(version) FROM images i WHERE i.carrier = images.carrier)")
 	cps := all(copies, "WHERE carrier"+in+"AND version = (SELECT max(version) FROM images i WHERE i.carrier = copies.carrier) ORDER BY store")
+	failed, err := failedChecks(ctx, q, string(list))
+	bad = errors.Join(bad, err)
 	caps := all(captures, "WHERE carrier"+in+"AND n = (SELECT max(n) FROM captures c WHERE c.carrier = captures.carrier)")
 	var out []Summary
 	for _, id := range ids {
@@ -110,7 +112,7 @@ func summaries(ctx context.Context, q querier, ids []string) ([]Summary, error) 
 		}
 		r := cs[id][0]
 		s := Summary{ID: id, Item: orNull(r.str("item")), Title: orNull(r.str("title")), Part: orNull(partText(r.num("part"), r.num("parts"))),
-			Side: orNull(r.str("side")), Kind: disc.Kind(r.str("kind")), Medium: disc.Medium(r.str("medium")), Label: r.str("label"), Copies: []Copy{}}
+			Side: orNull(r.str("side")), Kind: disc.Kind(r.str("kind")), Medium: disc.Medium(r.str("medium")), Label: r.str("label"), Copies: []Copy{}, FailedChecks: failed[id]}
 		if it := its[r.str("item")]; len(it) > 0 {
 			s.Title = orNull(it[0].str("title"))
 		}
@@ -127,4 +129,29 @@ func summaries(ctx context.Context, q querier, ids []string) ([]Summary, error) 
 		out = append(out, s)
 	}
 	return out, bad
+}
+
+// failedChecks counts, by carrier, the failed checks of the latest capture
+// that had any. list is a JSON array of carrier ids.
+func failedChecks(ctx context.Context, q querier, list string) (map[string]int, error) {
+	const latest = `SELECT c.id FROM captures c JOIN json_each(?) ids ON c.carrier = ids.value
+		WHERE c.n = (SELECT max(d.n) FROM captures d JOIN checks k ON k.capture = d.id WHERE d.carrier = c.carrier)`
+	carrier := map[string]string{}
+	err := each(ctx, q, "SELECT id, carrier FROM captures WHERE id IN ("+latest+")", []any{list}, func(rs *sql.Rows) error {
+		var capture, of string
+		err := rs.Scan(&capture, &of)
+		carrier[capture] = of
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	rs, err := checks.rows(ctx, q, "WHERE capture IN ("+latest+")", list)
+	n := map[string]int{}
+	for _, r := range rs {
+		if disc.Outcome(r.str("outcome")) == disc.Failure {
+			n[carrier[r.str("capture")]]++
+		}
+	}
+	return n, err
 }

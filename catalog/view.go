@@ -62,20 +62,22 @@ type View struct {
 
 // Summary is one line of `list`.
 type Summary struct {
-	ID          string         `json:"id"`
-	Item        *string        `json:"item"`
-	Title       *string        `json:"title"`
-	Part        *string        `json:"part"`
-	Side        *string        `json:"side"`
-	Kind        disc.Kind      `json:"kind"`
-	Medium      disc.Medium    `json:"medium"`
-	Label       string         `json:"label"`
-	Disposition Disposition    `json:"disposition"`
-	Needs       []string       `json:"needs"`
-	Image       *SummaryImage  `json:"image"`
-	Copies      []Copy         `json:"copies"`
-	Outcome     CaptureOutcome `json:"outcome"` // of the latest capture
-	At          time.Time      `json:"at"`      // when the latest capture ended
+	ID          string        `json:"id"`
+	Item        *string       `json:"item"`
+	Title       *string       `json:"title"`
+	Part        *string       `json:"part"`
+	Side        *string       `json:"side"`
+	Kind        disc.Kind     `json:"kind"`
+	Medium      disc.Medium   `json:"medium"`
+	Label       string        `json:"label"`
+	Disposition Disposition   `json:"disposition"`
+	Needs       []string      `json:"needs"`
+	Image       *SummaryImage `json:"image"`
+	// FailedChecks is how many checks of the latest capture that had any failed.
+	FailedChecks int            `json:"failed_checks"`
+	Copies       []Copy         `json:"copies"`
+	Outcome      CaptureOutcome `json:"outcome"` // of the latest capture
+	At           time.Time      `json:"at"`      // when the latest capture ended
 }
 
 // SummaryImage is a carrier's latest image in one line of `list`.
