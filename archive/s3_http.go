@@ -5,11 +5,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 
@@ -104,53 +102,4 @@ func (c *stallConn) queued() int {
 		}
 	}
 	return n
-}
-
-var errBodyTaken = errors.New("the request is over")
-
-// lentBody is a caller's buffer on loan to a request. The HTTP transport may
-// read on after the request has failed; take ends the loan, and when it has
-// returned nobody reads the buffer any more.
-type lentBody struct {
-	mu   sync.Mutex
-	body []byte
-	pos  int64
-	over bool
-}
-
-func (b *lentBody) Read(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.over {
-		return 0, errBodyTaken
-	}
-	if b.pos >= int64(len(b.body)) {
-		return 0, io.EOF
-	}
-	n := copy(p, b.body[b.pos:])
-	b.pos += int64(n)
-	return n, nil
-}
-
-// Seek lets the SDK learn the length and rewind for another try.
-func (b *lentBody) Seek(offset int64, whence int) (int64, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch whence {
-	case io.SeekCurrent:
-		offset += b.pos
-	case io.SeekEnd:
-		offset += int64(len(b.body))
-	}
-	if offset < 0 {
-		return 0, errors.New("seek before the start")
-	}
-	b.pos = offset
-	return offset, nil
-}
-
-func (b *lentBody) take() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.over, b.body = true, nil
 }

@@ -23,9 +23,7 @@ func (s *S3) Put(ctx context.Context, key string, body []byte) error {
 	if err := CheckKey(key); err != nil {
 		return s.bad("put", "", err)
 	}
-	lent := &lentBody{body: body}
-	defer lent.take()
-	in := &s3.PutObjectInput{Bucket: s.bucket(), Key: s.full(key), Body: lent, ContentLength: aws.Int64(int64(len(body))), IfNoneMatch: aws.String("*")}
+	in := &s3.PutObjectInput{Bucket: s.bucket(), Key: s.full(key), Body: bytes.NewReader(body), ContentLength: aws.Int64(int64(len(body))), IfNoneMatch: aws.String("*")}
 	if s.cfg.Checksums == ChecksumMD5 {
 		in.ContentMD5 = aws.String(contentMD5(body))
 	} else {
