@@ -35,7 +35,11 @@ type pending struct {
 }
 
 func (d *cutDisk) step() error {
-	if d.left--; d.left < 0 {
+	switch d.left--; {
+	case d.left < -1:
+		d.t.Error("something was written after a write that did not end well")
+		fallthrough
+	case d.left < 0:
 		return errCut
 	}
 	return nil

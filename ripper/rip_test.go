@@ -181,6 +181,22 @@ func TestDamageIsJumpedAndComeBackTo(t *testing.T) {
 	}
 }
 
+// TestScatteredDamageIsJumpedToo: a good read between two bad ones is no end
+// of the damage.
+func TestScatteredDamageIsJumpedToo(t *testing.T) {
+	d := newDisc(40000)
+	for l := disc.LBA(4000); l < 20000; l += 64 {
+		d.flaw(disc.ClassMedium, -1, l)
+	}
+	img := begun(t, d)
+	opt := dvd()
+	opt.Passes = []Pass{Sweep{}}
+	res := mustRip(t, d, img, opt)
+	if n := res.Passes[0].Errors; n > 80 {
+		t.Errorf("the sweep failed %d times at 250 bad units", n)
+	}
+}
+
 func TestOneBadSectorInEachUnitIsNotJumpedOver(t *testing.T) {
 	d := newDisc(6400)
 	for l := disc.LBA(300); l < 6400; l += 300 { // at least 256 clean ones between them

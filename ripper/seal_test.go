@@ -2,6 +2,7 @@ package ripper
 
 import (
 	"bytes"
+	"context"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -203,4 +204,67 @@ func TestSamplesOfAMostlyEmptyDisc(t *testing.T) {
 	if list, err := Samples(bytes.NewReader(d.image()[:5*2048]), m, 32); err != nil || len(list) != 5 {
 		t.Errorf("of five sectors: %v, %v", list, err)
 	}
+}
+
+// deafDisk does not take zeroes.
+type deafDisk struct{ *folder }
+
+func (d deafDisk) WriteImage(p []byte, off int64) error {
+	if isZero(p) {
+		return nil
+	}
+	return d.folder.WriteImage(p, off)
+}
+
+func TestSealSaysWhenZeroesDoNotStay(t *testing.T) {
+	_, dir := worn(t)
+	edit(t, filepath.Join(dir, ImageFile), flip(100*disc.SectorSize))
+	img := opened(t, dir)
+	img.disk = deafDisk{img.disk.(*folder)}
+	if _, err := Seal(t.Context(), img, SealOptions{}); err == nil || !strings.Contains(err.Error(), "sector 100") {
+		t.Errorf("sealed over a sector that is missing and not zero: %v", err)
+	}
+}
+
+// TestConfirmLooksAtTheSpoolFirst: what the disk has lost meanwhile must not
+// be taken for a disc that reads differently.
+func TestConfirmLooksAtTheSpoolFirst(t *testing.T) {
+	d := newDisc(2000).flaw(disc.ClassMedium, 1, 300)
+	img := begun(t, d)
+	opt := dvd()
+	opt.Passes = []Pass{Sweep{}, Fill{}, Retry{Last: true}, losing{img.Path(), 301}, Confirm{}}
+	if _, err := Rip(t.Context(), d, img, opt); !errors.Is(err, ErrSpoolDamaged) {
+		t.Fatalf("error %v", err)
+	}
+	if got := img.Map().At(301).Status; got != disc.StatusUntried {
+		t.Errorf("the lost sector is %s", got)
+	}
+	mustRip(t, d, img, dvd())
+	s := mustSeal(t, img)
+	if s.Sectors.Read != 2000 || !bytes.Equal(bytesOf(t, img), d.image()) {
+		t.Errorf("read again: %+v", s.Sectors)
+	}
+}
+
+// losing is a pass in which the disk loses a bit.
+type losing struct {
+	path string
+	lba  int64
+}
+
+func (losing) Name() string { return "losing" }
+
+func (l losing) Run(context.Context, *Reader) error {
+	f, err := os.OpenFile(l.path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b := make([]byte, 1)
+	if _, err := f.ReadAt(b, l.lba*disc.SectorSize); err != nil {
+		return err
+	}
+	b[0] ^= 1
+	_, err = f.WriteAt(b, l.lba*disc.SectorSize)
+	return err
 }
