@@ -305,6 +305,33 @@ func TestStoppedRipKeepsWhatItHas(t *testing.T) {
 	}
 }
 
+// TestRetriesGoOnWhereTheyWere: a sector is tried as often as planned, however
+// often the rip is stopped.
+func TestRetriesGoOnWhereTheyWere(t *testing.T) {
+	d := newDisc(2000).flaw(disc.ClassMedium, -1, 101, 1001, 1901)
+	img := begun(t, d)
+	for _, after := range []int{2, 3, 4} {
+		ctx, cancel := context.WithCancel(t.Context())
+		d.log = func(lba disc.LBA, n int, err error) {
+			if lba == 1001 && n == 1 && int(img.Map().At(1001).Tries) == after-1 {
+				cancel()
+			}
+		}
+		if _, err := Rip(ctx, d, img, unconfirmed()); !errors.Is(err, context.Canceled) {
+			t.Fatalf("not stopped at try %d of sector 1001: %v", after, err)
+		}
+		cancel()
+		img = reopened(t, img)
+	}
+	d.log = nil
+	mustRip(t, d, img, unconfirmed())
+	for _, l := range []disc.LBA{101, 1001, 1901} {
+		if r := img.Map().At(l); r.Tries != 4 || r.Status != disc.StatusUnreadable {
+			t.Errorf("sector %d is %s after %d tries, want one of the sweep and three retries", l, r.Status, r.Tries)
+		}
+	}
+}
+
 func TestChangedCapacityFailsItsCheck(t *testing.T) {
 	for name, c := range map[string]struct {
 		after int64
