@@ -100,8 +100,16 @@ func locate(flag string) (string, error) {
 
 // loadConfig reads, completes and checks the configuration. Its errors are
 // meant for the person who wrote the file: one line a mistake, each with the
-// path of its key.
+// path of its key. They mean exitUsage.
 func loadConfig(flag string) (*Config, error) {
+	c, err := readConfig(flag)
+	if err != nil {
+		return nil, &failure{exitUsage, err}
+	}
+	return c, nil
+}
+
+func readConfig(flag string) (*Config, error) {
 	path, err := locate(flag)
 	if err != nil {
 		return nil, err
@@ -111,7 +119,7 @@ func loadConfig(flag string) (*Config, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("open the configuration: %w", err)
+		return nil, fmt.Errorf("open the configuration: %w; name another one with --config or $RIPSTATION_CONFIG", err)
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxConfig+1))

@@ -42,6 +42,7 @@ func (c *Config) validate() error {
 		v.add("log.level", "%q is none of trace, debug, info, warn, error, disabled", c.Log.Level)
 	}
 	c.validateStores(v)
+	c.validatePlaces(v, filepath.Clean)
 	return errors.Join(v.bad...)
 }
 
@@ -75,6 +76,73 @@ func (c *Config) validateStores(v *validator) {
 	if required == 0 {
 		v.add("store", "no store has required = true; one must, or a tray could open on a disc that nobody holds")
 	}
+}
+
+// validatePlaces sees to it that no two keys mean the same place, and that
+// nothing lies in the spool or in a store but what they hold themselves. Two
+// stores in one place would count one copy twice. real gives the place that a
+// path means.
+func (c *Config) validatePlaces(v *validator, real func(string) string) {
+	type place struct {
+		key, path string
+		folder    bool
+	}
+	all := []place{{"station.spool", c.Station.Spool, true}, {"station.catalog", c.Station.Catalog, false}, {"station.socket", c.Station.Socket, false}}
+	buckets := map[string]string{}
+	for _, s := range c.Stores {
+		key := "store." + s.Name
+		switch at := s.Endpoint + "\x00" + s.Bucket + "\x00" + s.Prefix; {
+		case s.Type == "directory":
+			all = append(all, place{key + ".path", s.Path, true})
+		case s.Type != "s3":
+		case buckets[at] != "":
+			v.add(key, "it is the same place as %s; one copy would count as two", buckets[at])
+		default:
+			buckets[at] = key
+		}
+	}
+	for i := range all {
+		if !filepath.IsAbs(all[i].path) {
+			return // told already
+		}
+		all[i].path = real(all[i].path)
+	}
+	for i, a := range all {
+		for _, b := range all[:i] {
+			switch {
+			case a.path == b.path:
+				v.add(a.key, "%q is the same place as %s; each needs its own", a.path, b.key)
+			case b.folder && inside(a.path, b.path):
+				v.add(a.key, "%q lies in %s (%s); each needs a place of its own", a.path, b.key, b.path)
+			case a.folder && inside(b.path, a.path):
+				v.add(b.key, "%q lies in %s (%s); each needs a place of its own", b.path, a.key, a.path)
+			}
+		}
+	}
+}
+
+func inside(path, folder string) bool {
+	return strings.HasPrefix(path, strings.TrimSuffix(folder, "/")+"/")
+}
+
+// checkLinks is validatePlaces with every link followed. It is not for every
+// verb: a look at a store whose server is gone may take for ever.
+func (c *Config) checkLinks() error {
+	v := &validator{file: c.path}
+	c.validatePlaces(v, physical)
+	return errors.Join(v.bad...)
+}
+
+// physical is a path without links, as far as it is there already.
+func physical(p string) string {
+	p = filepath.Clean(p)
+	if real, err := filepath.EvalSymlinks(p); err == nil {
+		return real
+	}
+	if dir := filepath.Dir(p); dir != p {
+		return filepath.Join(physical(dir), filepath.Base(p))
+	}
+	return p
 }
 
 func (v *validator) s3(key string, s StoreConfig) {
@@ -158,7 +226,7 @@ func (v *validator) unset(key, kind string, set map[string]bool) {
 	}
 }
 
-func mapKeys(m map[string]bool) func(func(string) bool) {
+func mapKeys[V any](m map[string]V) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		for k := range m {
 			if !yield(k) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"time"
@@ -49,10 +50,10 @@ func personal(variable, below string) string {
 		return dir
 	}
 	home, err := os.UserHomeDir()
-	if err != nil {
-		home = os.TempDir()
+	if u, known := user.Current(); err != nil && known == nil {
+		home = u.HomeDir // a job of cron or ssh may have no $HOME; a catalog in /tmp would be gone after a boot
 	}
-	return filepath.Join(home, below)
+	return filepath.Join("/", home, below)
 }
 
 const serviceGroup = "ripstation"

@@ -96,6 +96,6 @@ func demoImage(path string) ([]demoDrive, func() error, error) {
 		return simdrive.Holding(src, n/disc.SectorSize), nil
 	}
 	drive := demoDrive{"sim0", simdrive.Options{Vendor: "SIMDRIVE", Model: "BD-ROM 12X", Firmware: "1.00", Serial: "SIM0000001", Timing: simdrive.Timing{SpinUp: demoCD.SpinUp}},
-		[]demoDisc{{fmt.Sprintf("a disc with %s on it", one(path)), make, []station.Outcome{station.OutcomeDone, station.OutcomeAlready}}}}
+		[]demoDisc{{fmt.Sprintf("a disc with %s on it", one(path)), make, []station.Outcome{station.OutcomeDone, station.OutcomeAlready, station.OutcomeNeedsYou}}}}
 	return []demoDrive{drive}, src.Close, nil
 }

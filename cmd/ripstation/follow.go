@@ -123,7 +123,9 @@ func (s *story) about(n station.Notice) bool {
 		}
 		return true
 	}
-	return s.id != "" && n.ID == s.id
+	// A store serves one disc after the other: while it is away or full, the
+	// first one's notice is told to all who wait behind it.
+	return s.id != "" && (n.ID == s.id || n.Word == station.WordWaitStore)
 }
 
 var errBrokenOff = errors.New("the station stopped before the disc was done; it goes on when the station runs again")

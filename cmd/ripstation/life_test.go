@@ -274,7 +274,7 @@ func TestDemoLeavesARunningOneAlone(t *testing.T) {
 	}
 	defer l.Close()
 	a := ripstation(t, "demo", "--dir", dir)
-	if a.code != exitFailed || !strings.Contains(a.talk, "a demonstration is running") || !exists(config) {
+	if a.code != exitFailed || !strings.Contains(a.talk, "a station is running") || !exists(config) {
 		t.Errorf("exit %d\n%s", a.code, a.talk)
 	}
 	if _, err := web.Dial(context.Background(), filepath.Join(dir, "ripstation.sock")); err != nil {

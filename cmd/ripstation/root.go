@@ -58,6 +58,7 @@ missing, 4 findings, 5 could not look.`,
 	}
 	root.PersistentFlags().StringVar(&a.config, "config", "", "configuration file (default $RIPSTATION_CONFIG, else "+systemConfig+")")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results as JSON")
+	root.SetFlagErrorFunc(badFlag)
 	root.AddCommand(a.runVerb(), a.ripVerb(), a.drivesVerb(), a.statusVerb(), a.listVerb(), a.showVerb(), a.annotateVerb(),
 		a.ejectVerb(), a.auditVerb(), a.configVerb(), a.demoVerb(), a.versionVerb())
 	return root

@@ -20,7 +20,7 @@ func openStores(ctx context.Context, cfg *Config, cat *catalog.Catalog) ([]stati
 	for _, s := range cfg.Stores {
 		st, err := openStore(ctx, s, used[s.Name])
 		if err != nil {
-			return nil, err
+			return nil, &failure{exitUsage, err} // nothing was spoken to: it is what the configuration names
 		}
 		out = append(out, station.Store{Store: st, Required: *s.Required})
 	}

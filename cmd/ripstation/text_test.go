@@ -58,9 +58,12 @@ func TestWords(t *testing.T) {
 		{copyWords([]catalog.Copy{{Store: "a", State: catalog.ReadBack, ReadBackAt: &day}, {Store: "b", State: catalog.Stored}}), "STORED IN 2 OF 2"},
 		{copyWords([]catalog.Copy{{Store: "a", State: catalog.ReadBack, ReadBackAt: &day}, {Store: "b", State: catalog.ReadBack, ReadBackAt: &early}}), "STORED IN 2 OF 2, READ BACK 2026-10-22"},
 		{copyWords([]catalog.Copy{{Store: "a", State: catalog.Damaged, ReadBackAt: &day}, {Store: "b", State: catalog.Unknown}}), "DAMAGED IN a, UNKNOWN IN b, STORED IN 0 OF 2"},
+		{summaryWords(catalog.Summary{Image: &catalog.SummaryImage{State: catalog.Complete}, FailedChecks: 2}), "2 CHECKS FAILED, READ WITHOUT ERRORS"},
 		{summaryWords(catalog.Summary{Outcome: catalog.Refused}), "NOT IMAGED"},
 		{needsWords(catalog.None, nil), "-"},
 		{needsWords(catalog.NeedsIdentity, []string{"x"}), "NEEDS IDENTITY"},
+		{needsWords(catalog.NeedsIdentity, []string{"x", "a check failed"}), "NEEDS REVIEW, NEEDS IDENTITY"},
+		{needsWords(catalog.NeedsReview, []string{"a check failed"}), "NEEDS REVIEW"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%q, want %q", c.got, c.want)
@@ -82,7 +85,7 @@ func TestFollow(t *testing.T) {
 	other := n("b", "id2", station.WordFailed)
 	other.Final = true
 	in := make(chan station.Notice, 20)
-	for _, x := range []station.Notice{old, n("a", "", station.WordInserted), other, n("a", "id1", station.WordReading), n("", "id1", station.WordStored),
+	for _, x := range []station.Notice{old, n("a", "", station.WordInserted), other, n("a", "id1", station.WordReading), n("", "id1", station.WordStored), n("", "id2", station.WordWaitStore),
 		n("", "id2", station.WordRecorded), n("a", "id1", station.WordEjected), final, n("a", "id1", station.WordDriveGone)} {
 		in <- x
 	}
@@ -96,7 +99,7 @@ func TestFollow(t *testing.T) {
 	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
 		words = append(words, strings.TrimSuffix(strings.Join(strings.Fields(line)[1:], " "), ": text"))
 	}
-	if strings.Join(words, "|") != "INSERTED|id1 READING|id1 STORED|id1 TAKE DISC OUT" {
+	if strings.Join(words, "|") != "INSERTED|id1 READING|id1 STORED|id2 WAITING FOR STORE|id1 TAKE DISC OUT" {
 		t.Errorf("told %q", words)
 	}
 	close(in)

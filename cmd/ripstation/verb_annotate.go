@@ -19,7 +19,7 @@ func (a *app) annotateVerb() *cobra.Command {
 		Long: `Annotate adds to a disc's record what only a person knows. An empty value takes
 a word away. What changed, when and by whom is kept as an event.`,
 		Example: "  ripstation annotate k3v7x2ma --item 31234000567890 --part 2/3 --side A\n  ripstation annotate k3v7x2ma --disposition accepted --note \"scratch confirmed\"",
-		Args:    cobra.ExactArgs(1),
+		Args:    takes("the id of a disc, or its beginning"),
 		RunE: verb(func(ctx context.Context, args []string) error {
 			n := 0
 			for name, f := range map[string]struct{ from, to any }{
@@ -43,6 +43,10 @@ a word away. What changed, when and by whom is kept as an event.`,
 			}
 			if n == 0 && in.Note == "" {
 				return usage("nothing was said; give one of --item, --title, --part, --side, --condition, --access, --disposition, --note")
+			}
+			err := said(map[string]string{"item": item, "title": title, "side": side, "condition": condition, "operator": in.Operator})
+			if err != nil {
+				return err
 			}
 			return a.annotate(ctx, args[0], in)
 		}),

@@ -32,8 +32,13 @@ never goes beyond what it read. It changes no bag.
 The exit code is 4 when something is wrong, 5 when nothing wrong was found but
 not everything could be looked at.`,
 		Example: "  ripstation audit\n  ripstation audit --full --json",
-		Args:    cobra.NoArgs,
-		RunE:    verb(func(ctx context.Context, _ []string) error { return a.audit(ctx, in) }),
+		Args:    takes(),
+		RunE: verb(func(ctx context.Context, _ []string) error {
+			if err := said(map[string]string{"operator": in.Operator}); err != nil {
+				return err
+			}
+			return a.audit(ctx, in)
+		}),
 	}
 	cmd.Flags().BoolVar(&in.Full, "full", false, "re-read and hash every byte of every copy")
 	cmd.Flags().StringVar(&in.Operator, "operator", "", "who does it (default: station.operator, else your user name)")

@@ -14,7 +14,7 @@ func (a *app) configVerb() *cobra.Command {
 		Use:     "config",
 		Short:   "Look at the configuration",
 		Example: "  ripstation config check",
-		Args:    cobra.NoArgs,
+		Args:    cobra.NoArgs, // with the names that are like the one given
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(&cobra.Command{
@@ -24,7 +24,7 @@ func (a *app) configVerb() *cobra.Command {
 values that cannot be, secrets that cannot be read. It speaks to no store and
 no drive.`,
 		Example: "  ripstation config check\n  ripstation config check --config ./config.toml",
-		Args:    cobra.NoArgs,
+		Args:    takes(),
 		RunE:    verb(a.configCheck),
 	})
 	return cmd
@@ -34,6 +34,9 @@ func (a *app) configCheck(ctx context.Context, _ []string) error {
 	cfg, err := loadConfig(a.config)
 	if err != nil {
 		return err
+	}
+	if err := cfg.checkLinks(); err != nil {
+		return &failure{exitUsage, err}
 	}
 	if _, err := openStores(ctx, cfg, nil); err != nil {
 		return fmt.Errorf("%s: %w", cfg.path, err)

@@ -31,7 +31,7 @@ real catalog and a real directory store, and puts discs in: a clean pressed CD,
 a scratched DVD, the same CD again, an audio CD. The station stays in the
 folder, so that every other command can be tried on it.`,
 		Example: "  ripstation demo\n  ripstation demo --disc some.iso --dir /tmp/demo",
-		Args:    cobra.NoArgs,
+		Args:    takes(),
 		RunE:    verb(func(ctx context.Context, _ []string) error { return a.demo(ctx, dir, image) }),
 	}
 	cmd.Flags().StringVar(&dir, "dir", "demo", "folder of the demonstration's station; what an earlier one left in it is removed")
@@ -102,7 +102,7 @@ func (a *app) demo(ctx context.Context, dir, image string) error {
 	}
 	if c, err := web.Dial(ctx, filepath.Join(abs, "ripstation.sock")); err == nil {
 		c.Close()
-		return fmt.Errorf("a demonstration is running in %s; wait for its end, or name another folder with --dir", abs)
+		return fmt.Errorf("a station is running in %s; wait for its end or stop it, or name another folder with --dir", abs)
 	}
 	config, err := freshDemo(abs)
 	if err != nil {
@@ -289,7 +289,11 @@ func (a *app) demoEnd(ctx context.Context, m *machine, cfg *Config, dir string, 
 			say("  %s", filepath.Join(cfg.Stores[0].Path, c.Key))
 		}
 	}
-	say("\nTry on this station:\n  ripstation show %s --config %s\n  ripstation audit --full --config %s", id, config, config)
+	me := program().Name
+	if strings.Contains(os.Args[0], "/") {
+		me = os.Args[0] // not in $PATH
+	}
+	say("\nTry on this station:\n  %s show %s --config %s\n  %s audit --full --config %s", me, id, config, me, config)
 	if len(wrong) > 0 {
 		return errors.New(strings.Join(wrong, "; "))
 	}

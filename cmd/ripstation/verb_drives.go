@@ -20,7 +20,7 @@ func (a *app) drivesVerb() *cobra.Command {
 		Use:     "drives",
 		Short:   "List the optical drives and what is in them",
 		Example: "  ripstation drives\n  ripstation drives --json",
-		Args:    cobra.NoArgs,
+		Args:    takes(),
 		RunE: verb(func(ctx context.Context, _ []string) error {
 			cfg, err := loadConfig(a.config)
 			if err != nil {

@@ -20,7 +20,7 @@ func (a *app) ejectVerb() *cobra.Command {
 it open. What the station was reading from it is paused and goes on when the
 disc comes back.`,
 		Example: "  ripstation eject sr0\n  ripstation eject /dev/sr1",
-		Args:    cobra.ExactArgs(1),
+		Args:    takes("the drive"),
 		RunE: verb(func(ctx context.Context, args []string) error {
 			cfg, err := loadConfig(a.config)
 			if err != nil {

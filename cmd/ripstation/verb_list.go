@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 
@@ -17,7 +18,7 @@ func (a *app) listVerb() *cobra.Command {
 		Use:     "list",
 		Short:   "List the discs in the catalog, newest first",
 		Example: "  ripstation list\n  ripstation list --needs-you\n  ripstation list --image incomplete --json",
-		Args:    cobra.NoArgs,
+		Args:    takes(),
 		RunE:    verb(func(ctx context.Context, _ []string) error { return a.list(ctx, q) }),
 	}
 	f := cmd.Flags()
@@ -42,18 +43,24 @@ func (a *app) list(ctx context.Context, q web.Query) error {
 		return err
 	}
 	defer b.Close()
-	all, err := b.List(ctx, q)
-	if err != nil {
-		return err
+	all, bad := b.List(ctx, q)
+	if bad != nil && len(all) == 0 {
+		return bad
 	}
-	if a.json {
-		return a.printJSON(all)
-	}
-	if len(all) == 0 {
+	// Of a damaged catalog, what is whole is shown, and then what is not.
+	switch l, here := b.(*local); {
+	case a.json:
+		err = a.printJSON(all)
+	case here && l.cat == nil:
+		a.say("nothing has been recorded yet: there is no catalog at %s", cfg.Station.Catalog)
+	case len(all) == 0 && q == web.Query{}:
+		a.say("the catalog is empty: nothing has been recorded yet")
+	case len(all) == 0:
 		a.say("no disc in the catalog fits")
-		return nil
+	default:
+		err = a.printList(all)
 	}
-	return a.printList(all)
+	return errors.Join(err, bad)
 }
 
 func (a *app) printList(all []catalog.Summary) error {

@@ -36,9 +36,12 @@ The exit code is 0 when everything was read (or the disc was archived
 already), 3 when it is archived with sectors missing, 1 when a person is
 needed.`,
 		Example: "  ripstation rip /dev/sr0 --item 31234000567890 --part 1/2 --side A --operator ada\n  ripstation rip old-backup.iso --title \"Backup 1999\"",
-		Args:    cobra.ExactArgs(1),
+		Args:    takes("a drive or an image file"),
 		RunE: verb(func(ctx context.Context, args []string) error {
 			in.Source = args[0]
+			if err := said(map[string]string{"item": in.Item, "title": in.Title, "side": in.Side, "operator": in.Operator}); err != nil {
+				return err
+			}
 			return a.rip(ctx, in, part)
 		}),
 	}
@@ -91,12 +94,16 @@ func (a *app) rip(ctx context.Context, in station.Request, part string) error {
 		return err
 	}
 	c, err := web.Dial(ctx, cfg.Station.Socket)
+	next := "what was read is kept; the same command goes on with it"
 	switch {
 	case err == nil:
 		defer c.Close()
-		return a.ripThere(ctx, c, in)
+		err, next = a.ripThere(ctx, c, in), "the station goes on with the disc; `ripstation status` shows it"
 	case errors.Is(err, web.ErrNotRunning):
-		return a.ripHere(ctx, cfg, in)
+		err = a.ripHere(ctx, cfg, in)
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return fmt.Errorf("stopped; %s", next)
 	}
 	return err
 }

@@ -25,7 +25,7 @@ func (a *app) runVerb() *cobra.Command {
 identified, imaged, recorded, sent to the stores and ejected. It works until
 it gets SIGTERM or Ctrl-C; what was under way goes on at the next start.`,
 		Example: "  ripstation run\n  ripstation run --config /etc/ripstation/config.toml",
-		Args:    cobra.NoArgs,
+		Args:    takes(),
 		RunE:    verb(a.run),
 	}
 }

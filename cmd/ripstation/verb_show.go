@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -17,7 +18,7 @@ func (a *app) showVerb() *cobra.Command {
 		Short:   "Show everything that is recorded of one disc",
 		Long:    "Show tells everything that is recorded of one disc. The beginning of its id is enough, as long as it fits one disc only.",
 		Example: "  ripstation show k3v7x2ma\n  ripstation show k3v7x2ma --json",
-		Args:    cobra.ExactArgs(1),
+		Args:    takes("the id of a disc, or its beginning"),
 		RunE: verb(func(ctx context.Context, args []string) error {
 			cfg, err := loadConfig(a.config)
 			if err != nil {
@@ -28,14 +29,17 @@ func (a *app) showVerb() *cobra.Command {
 				return err
 			}
 			defer b.Close()
-			v, err := b.Show(ctx, args[0])
-			if err != nil {
-				return err
+			v, bad := b.Show(ctx, args[0])
+			if bad != nil && v.ID == "" {
+				return bad
 			}
+			// Of a damaged record, what is whole is shown, and then what is not.
 			if a.json {
-				return a.printJSON(v)
+				err = a.printJSON(v)
+			} else {
+				err = a.printView(v)
 			}
-			return a.printView(v)
+			return errors.Join(err, bad)
 		}),
 	}
 }
@@ -51,13 +55,13 @@ func (a *app) printView(v catalog.View) error {
 	row("side", orDash(v.Side))
 	row("condition", orDash(v.Condition))
 	row("access", one(string(v.Access)))
-	row("disc", fmt.Sprintf("%s, %s, label %q, sessions %d", one(string(v.Medium)), one(string(v.Kind)), v.Label, v.Sessions))
+	row("disc", fmt.Sprintf("%s, %s, label %s, sessions %d", one(string(v.Medium)), one(string(v.Kind)), orDash(&v.Label), v.Sessions))
 	row("disposition", one(string(v.Disposition)))
 	for _, n := range v.Needs {
 		row("needs you", one(n))
 	}
 	if i := v.Image; i != nil {
-		row("image", fmt.Sprintf("%s (version %d)", imageWords(i.State, i.Sectors), i.Version))
+		row("image", fmt.Sprintf("%s (version %d)", checkWords(failedChecks(v.Checks))+imageWords(i.State, i.Sectors), i.Version))
 		row("size", fmt.Sprintf("%d bytes (%s)", i.Size, size(i.Size)))
 		row("sectors", countsWords(v))
 		row("sha512", one(i.SHA512))
@@ -79,7 +83,7 @@ func (a *app) printView(v catalog.View) error {
 		row("reading", fmt.Sprintf("%s  %s by %s%s", moment(c.Started), strings.ToUpper(one(string(c.Outcome))), one(c.Operator), withDetail(c.Reason)))
 	}
 	for _, e := range v.Events {
-		row("event", fmt.Sprintf("%s  %s %s: %s", moment(e.Time), one(string(e.Type)), one(string(e.Outcome)), one(e.Detail)))
+		row("event", fmt.Sprintf("%s  %s, %s: %s%s", moment(e.Time), eventWords(e.Type), one(string(e.Outcome)), one(e.Detail), byWhom(e.Agents)))
 	}
 	return w.Flush()
 }

@@ -17,7 +17,7 @@ func (a *app) statusVerb() *cobra.Command {
 		Use:     "status",
 		Short:   "Show what the running station does: drives, spool, stores",
 		Example: "  ripstation status\n  ripstation status --json",
-		Args:    cobra.NoArgs,
+		Args:    takes(),
 		RunE: verb(func(ctx context.Context, _ []string) error {
 			cfg, err := loadConfig(a.config)
 			if err != nil {

@@ -13,7 +13,7 @@ func (a *app) versionVerb() *cobra.Command {
 		Use:     "version",
 		Short:   "Print version and commit",
 		Example: "  ripstation version\n  ripstation version --json",
-		Args:    cobra.NoArgs,
+		Args:    takes(),
 		RunE: verb(func(context.Context, []string) error {
 			if a.json {
 				return a.printJSON(map[string]string{"name": "ripstation", "version": version, "commit": commit, "go": runtime.Version()})

@@ -26,11 +26,59 @@ func imageWords(state catalog.ImageState, c disc.Counts) string {
 	return strings.ToUpper(one(string(state)))
 }
 
+// checkWords leads what is said of an image: that its sectors were all read
+// does not make it whole.
+func checkWords(failed int) string {
+	switch failed {
+	case 0:
+		return ""
+	case 1:
+		return "CHECK FAILED, "
+	}
+	return fmt.Sprintf("%d CHECKS FAILED, ", failed)
+}
+
+func failedChecks(checks []disc.Check) (n int) {
+	for _, c := range checks {
+		if c.Outcome == disc.Failure {
+			n++
+		}
+	}
+	return n
+}
+
+// eventNames are the names that PREMIS gives its codes for events.
+var eventNames = map[catalog.EventType]string{
+	catalog.EventCapture: "capture", catalog.EventImaging: "disk imaging", catalog.EventRecovery: "recovery",
+	catalog.EventDigest: "message digest calculation", catalog.EventMetadata: "metadata extraction", catalog.EventFormat: "format identification",
+	catalog.EventValidation: "validation", catalog.EventPackage: "information package creation", catalog.EventTransfer: "transfer",
+	catalog.EventReplication: "replication", catalog.EventFixity: "fixity check", catalog.EventIngestion: "ingestion",
+	catalog.EventModify: "metadata modification", catalog.EventQuarantine: "quarantine", catalog.EventVirusCheck: "virus check",
+	catalog.EventDeletion: "deletion", catalog.EventDeaccession: "deaccession",
+}
+
+func eventWords(t catalog.EventType) string {
+	if name := eventNames[t]; name != "" {
+		return name
+	}
+	return one(string(t))
+}
+
+// byWhom is the person behind an event, when there was one.
+func byWhom(agents []catalog.Agent) string {
+	for _, a := range agents {
+		if a.Role == catalog.RoleOperator && a.Name != "" && a.Name != catalog.Unattended {
+			return ", by " + one(a.Name)
+		}
+	}
+	return ""
+}
+
 // summaryWords is imageWords for a line of `list`: a carrier without an image
 // has the outcome of its last reading instead.
 func summaryWords(s catalog.Summary) string {
 	if s.Image != nil {
-		return imageWords(s.Image.State, s.Image.Sectors)
+		return checkWords(s.FailedChecks) + imageWords(s.Image.State, s.Image.Sectors)
 	}
 	switch s.Outcome {
 	case catalog.Refused:
@@ -75,6 +123,8 @@ func copyWords(copies []catalog.Copy) string {
 // needsWords says why somebody has to look.
 func needsWords(d catalog.Disposition, needs []string) string {
 	switch {
+	case d == catalog.NeedsIdentity && len(needs) > 1:
+		return "NEEDS REVIEW, NEEDS IDENTITY" // the one reason that is no review is its identity
 	case len(needs) > 0 && d != catalog.None:
 		return strings.ToUpper(one(string(d)))
 	case d == catalog.None:
