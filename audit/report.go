@@ -30,14 +30,14 @@ var meanings = map[Code][2]string{
 	ObjectMissing:  {"an object is missing", "look for it on that store; the other copies of this disc are the way back"},
 	SizeDiffers:    {"an object has another size than recorded", "keep it as it is; the other copies of this disc are the way back"},
 	DigestDiffers:  {"an object holds other bytes than recorded", "keep it as it is; the other copies of this disc are the way back"},
-	Untracked:      {"objects that the catalog does not know", "find out who put them there; nothing of it was touched"},
+	Untracked:      {"objects that the catalog does not know", "find out who put them there, or whether an older catalog was put back; nothing of it was touched"},
 	Unfinished:     {"a bag that was never finished", "if no disc is being archived, an upload was cut off: look whether its job still lies in the spool"},
 	CouldNotLook:   {"the store could not be looked at", "mend the way to it and run the audit again; its copies count as unknown until then"},
 	CatalogDamaged: {"the catalog itself is damaged", "keep the file as it is and work from a backup; the bags in the stores hold the sealed records"},
 	RecordDiffers:  {"the stored record is not the one in the catalog", "compare the two; one disc's record may lie in another's bag"},
 	Unrecorded:     {"a bag of a known disc that the catalog has no copy of", "find out where it comes from; an old catalog may have been put back"},
 	StoreChecksum:  {"the store recorded another checksum than the catalog", "run the audit with --full, which reads every byte"},
-	TagFileMissing: {"a file of the bag is missing", "the image may be whole, the bag is not; run the audit with --full"},
+	TagFileMissing: {"a file of the bag is missing", "unless the image is missing too it may be whole, the bag is not; an audit with --full tells"},
 	BagMalformed:   {"a file of the bag is not as a bag's has to be", "compare it with the other copies of this disc"},
 	DamagedSoFar:   {"the copy was found damaged before", "only an audit with --full can tell whether it still is"},
 }
@@ -118,7 +118,7 @@ func (r Report) Faults() (n int) {
 
 // Summary says in one line what was done and found, and no more.
 func (r Report) Summary() string {
-	parts := []string{fmt.Sprintf("%d copies looked at", r.Copies.LookedAt)}
+	parts := []string{plural(r.Copies.LookedAt, "copy", "copies") + " looked at"}
 	for _, c := range []struct {
 		n    int
 		what string
@@ -128,5 +128,12 @@ func (r Report) Summary() string {
 			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
 		}
 	}
-	return fmt.Sprintf("%s; %d bytes read; %d findings", strings.Join(parts, ", "), r.BytesRead, len(r.Findings))
+	return fmt.Sprintf("%s; %d bytes read; %s", strings.Join(parts, ", "), r.BytesRead, plural(len(r.Findings), "finding", "findings"))
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
