@@ -165,7 +165,7 @@ func faultOf(err error) *Error {
 	e := &Error{Code: CodeFailed, Message: err.Error(), Err: err}
 	switch {
 	case errors.Is(err, station.ErrNoDrive), errors.Is(err, fs.ErrNotExist):
-		e.Code = CodeNotFound
+		e.Code, e.Hint = CodeNotFound, "`ripstation drives` lists the drives; an image file is named by its path"
 	case errors.Is(err, station.ErrNoDisc):
 		e.Code = CodeNoDisc
 	case errors.Is(err, fs.ErrPermission), disc.ClassOf(err) == disc.ClassPermission:

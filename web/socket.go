@@ -39,6 +39,9 @@ func Listen(path, group string) (net.Listener, error) {
 		return nil, fmt.Errorf("make socket: %w", err)
 	}
 	lock, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("make socket: %w; run this as the station's user, or name a folder of your own in station.socket", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("make socket: %w", err)
 	}
