@@ -208,3 +208,58 @@ func TestPowerCuts(t *testing.T) {
 		})
 	}
 }
+
+// brokenDisk fails at one operation, and counts what is asked of it later.
+type brokenDisk struct {
+	disk
+	fail  string
+	later int
+	done  bool
+}
+
+func (d *brokenDisk) at(op string) error {
+	if d.done {
+		d.later++
+	}
+	if op == d.fail {
+		d.done = true
+		return errCut
+	}
+	return nil
+}
+
+func (d *brokenDisk) WriteImage(p []byte, off int64) error {
+	return errors.Join(d.at("write"), d.disk.WriteImage(p, off))
+}
+func (d *brokenDisk) SyncImage() error { return errors.Join(d.at("sync"), d.disk.SyncImage()) }
+func (d *brokenDisk) AppendLedger(p []byte) error {
+	return errors.Join(d.at("append"), d.disk.AppendLedger(p))
+}
+func (d *brokenDisk) SyncLedger() error { return errors.Join(d.at("sync ledger"), d.disk.SyncLedger()) }
+func (d *brokenDisk) WriteMap(m *disc.SectorMap) error {
+	return errors.Join(d.at("map"), d.disk.WriteMap(m))
+}
+
+// TestNothingIsWrittenAfterAWriteThatDidNotEndWell: after one, nobody knows
+// what is on the disk; least of all may the map claim it.
+func TestNothingIsWrittenAfterAWriteThatDidNotEndWell(t *testing.T) {
+	for _, op := range []string{"write", "sync", "append", "sync ledger", "map"} {
+		d := newDisc(100)
+		img := begun(t, d)
+		if _, err := img.addDrive(dvd().Drive); err != nil {
+			t.Fatal(err)
+		}
+		broken := &brokenDisk{disk: img.disk, fail: op}
+		img.disk = broken
+		if _, err := Rip(t.Context(), d, img, dvd()); !errors.Is(err, errCut) {
+			t.Errorf("%s: error %v", op, err)
+		}
+		if _, err := Seal(t.Context(), img, SealOptions{}); !errors.Is(err, errCut) {
+			t.Errorf("%s: sealed with error %v", op, err)
+		}
+		if broken.later > 0 {
+			t.Errorf("%s failed, and %d operations followed", op, broken.later)
+		}
+		mustRip(t, d, reopened(t, img), dvd())
+	}
+}
