@@ -1,0 +1,148 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// Begin looks for the object, then for an unfinished upload of its key, and
+// makes a new upload only if there is neither. Parts that have not the length
+// that this upload gives them do not count as held and are sent again. Several
+// unfinished uploads of one key can only come from other programs; the newest
+// is taken, the others stay.
+func (s *S3) Begin(ctx context.Context, key string, size int64) (Upload, error) {
+	if err := CheckKey(key); err != nil {
+		return nil, s.bad("begin", "", err)
+	}
+	p, err := newPlan(size, s.cfg.PartSize)
+	if err != nil {
+		return nil, s.bad("begin", key, err)
+	}
+	u := &s3Upload{s: s, key: key, plan: p, parts: map[int]s3Part{}}
+	switch info, err := s.head(ctx, "begin", key); {
+	case err == nil && info.Size != size:
+		return nil, &fault{store: s.cfg.Name, op: "begin", key: key, kind: ErrExists}
+	case err == nil:
+		u.stored = true
+		return u, nil
+	case !errors.Is(err, ErrNotFound):
+		return nil, err
+	}
+	if size == 0 {
+		return u, nil // S3 has no upload of no parts: Complete puts the object
+	}
+	ids, err := s.unfinished(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		u.id = id
+		err := u.held(ctx)
+		if err == nil {
+			return u, nil
+		}
+		if !errors.Is(err, ErrUploadGone) {
+			return nil, err
+		}
+	}
+	return u, u.create(ctx)
+}
+
+// unfinished gives the ids of the unfinished uploads of exactly this key, the
+// newest first.
+func (s *S3) unfinished(ctx context.Context, key string) ([]string, error) {
+	in := &s3.ListMultipartUploadsInput{Bucket: s.bucket(), Prefix: s.full(key)}
+	var found []types.MultipartUpload
+	for {
+		out, err := s.client.ListMultipartUploads(ctx, in)
+		if err != nil {
+			return nil, s.fail("look for an unfinished upload of", key, err)
+		}
+		for _, u := range out.Uploads {
+			if aws.ToString(u.Key) != *in.Prefix || !s.fits(u.ChecksumAlgorithm, u.ChecksumType) {
+				continue
+			}
+			found = append(found, u)
+		}
+		if !aws.ToBool(out.IsTruncated) {
+			break
+		}
+		k, id := aws.ToString(out.NextKeyMarker), aws.ToString(out.NextUploadIdMarker)
+		if k == "" && id == "" || k == aws.ToString(in.KeyMarker) && id == aws.ToString(in.UploadIdMarker) {
+			return nil, s.fail("look for an unfinished upload of", key, errors.New("the server says that there is more and does not say where"))
+		}
+		in.KeyMarker, in.UploadIdMarker = &k, &id
+	}
+	slices.SortStableFunc(found, func(a, b types.MultipartUpload) int { return aws.ToTime(b.Initiated).Compare(aws.ToTime(a.Initiated)) })
+	ids := make([]string, len(found))
+	for i, u := range found {
+		ids[i] = aws.ToString(u.UploadId)
+	}
+	return ids, nil
+}
+
+// fits: an upload begun with other checksums cannot be completed with ours. A
+// server that does not tell is believed until it refuses.
+func (s *S3) fits(a types.ChecksumAlgorithm, t types.ChecksumType) bool {
+	if s.cfg.Checksums == ChecksumMD5 {
+		return a == ""
+	}
+	return (a == "" || a == types.ChecksumAlgorithmCrc64nvme) && (t == "" || t == types.ChecksumTypeFullObject)
+}
+
+// held asks the server which parts it has. That, and no note of ours, is the
+// truth.
+func (u *s3Upload) held(ctx context.Context) error {
+	in := &s3.ListPartsInput{Bucket: u.s.bucket(), Key: u.s.full(u.key), UploadId: &u.id}
+	parts := map[int]s3Part{}
+	for {
+		out, err := u.s.client.ListParts(ctx, in)
+		if err != nil {
+			return u.s.fail("list the parts of", u.key, err)
+		}
+		for _, p := range out.Parts {
+			n := int(aws.ToInt32(p.PartNumber)) - 1
+			crc, err := ParseCRC64NVME(aws.ToString(p.ChecksumCRC64NVME))
+			if err == nil && n >= 0 && n < u.plan.parts() && aws.ToInt64(p.Size) == u.plan.length(n) {
+				parts[n] = s3Part{crc, aws.ToString(p.ETag)}
+			}
+		}
+		if !aws.ToBool(out.IsTruncated) {
+			u.parts = parts
+			return nil
+		}
+		next := aws.ToString(out.NextPartNumberMarker)
+		at, err := strconv.Atoi(next)
+		if before, _ := strconv.Atoi(aws.ToString(in.PartNumberMarker)); err != nil || at <= before {
+			return u.s.fail("list the parts of", u.key, errors.New("the server says that there is more and does not say where"))
+		}
+		in.PartNumberMarker = &next
+	}
+}
+
+func (u *s3Upload) create(ctx context.Context) error {
+	in := &s3.CreateMultipartUploadInput{Bucket: u.s.bucket(), Key: u.s.full(u.key)}
+	crc := u.s.cfg.Checksums == ChecksumCRC64NVME
+	if crc {
+		in.ChecksumAlgorithm, in.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
+	}
+	out, err := u.s.client.CreateMultipartUpload(ctx, in)
+	if err != nil {
+		return u.s.fail("begin", u.key, err)
+	}
+	u.id = aws.ToString(out.UploadId)
+	if u.id == "" {
+		return u.s.fail("begin", u.key, errors.New("the server gave no upload id"))
+	}
+	if crc && out.ChecksumAlgorithm != types.ChecksumAlgorithmCrc64nvme {
+		return &fault{store: u.s.cfg.Name, op: "begin", key: u.key, kind: ErrPermanent, err: errors.New("the server does not take CRC64NVME checksums"),
+			hint: `set checksums = "md5" for this store`}
+	}
+	return nil
+}
