@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 
@@ -126,5 +127,32 @@ func TestLostReplyToPut(t *testing.T) {
 	}
 	if n := f.count("PUT", ""); n != 2 {
 		t.Fatalf("%d puts", n)
+	}
+}
+
+// A server that says that it completed and then has no object yet is asked
+// again: that is neither success nor the end.
+func TestCompletedAndNotShownYet(t *testing.T) {
+	_, f, s := setup(t, nil)
+	u, err := s.Begin(t.Context(), "k", 3)
+	if err == nil {
+		err = u.Part(t.Context(), 0, []byte("abc"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.set(func(w http.ResponseWriter, r *http.Request, _ func(http.ResponseWriter)) bool {
+		if r.Method == "HEAD" && strings.HasSuffix(r.URL.Path, "/k") {
+			w.WriteHeader(404)
+			return true
+		}
+		return false
+	})
+	if _, err := u.Complete(t.Context(), archive.CRC64NVME([]byte("abc"))); err == nil || errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrPermanent) || errors.Is(err, archive.ErrUploadGone) {
+		t.Fatal(err)
+	}
+	f.set(nil)
+	if _, err := u.Complete(t.Context(), archive.CRC64NVME([]byte("abc"))); err != nil {
+		t.Fatal(err)
 	}
 }
