@@ -6,14 +6,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"ripstation/archive"
 	"ripstation/catalog"
 	"ripstation/disc"
 	"ripstation/internal/crashpoint"
@@ -29,13 +32,34 @@ const childDir = "RIPSTATION_TEST_CHILD"
 
 const crashSectors = 6000
 
-func crashDisc() (*simdrive.Disc, error) {
+// scene is what a child's life is played in, besides the default.
+const (
+	sceneVariable = "RIPSTATION_TEST_SCENE"
+	sceneImaged   = "eject when imaged"
+	sceneReadBack = "eject when read back"
+	sceneTwo      = "a best-effort store beside the required one"
+	sceneDVDR     = "recordable"
+)
+
+// crashDamage is a whole ECC unit where a unit is more than a sector: what
+// reads only singly would be confirmed by reading far away, safe or not.
+func crashDamage(scene string) disc.Extent {
+	if scene == sceneDVDR {
+		return disc.Extent{Start: 3008, Count: 16}
+	}
+	return disc.Extent{Start: 3000, Count: 2}
+}
+
+func crashDisc(scene string) (*simdrive.Disc, error) {
 	img, err := isoimage.New(isoimage.Options{Label: "CRASH", Seed: 77, Sectors: crashSectors})
 	if err != nil {
 		return nil, err
 	}
 	d := simdrive.PressedCD(img, crashSectors)
-	d.Damage().Bad(disc.Extent{Start: 3000, Count: 2})
+	if scene == sceneDVDR {
+		d = simdrive.DVDR(img, crashSectors)
+	}
+	d.Damage().Bad(crashDamage(scene))
 	return d, nil
 }
 
@@ -55,7 +79,21 @@ func child(dir string) int {
 		line, _ := json.Marshal(logged{e.Op, e.LBA, e.Count, e.Status, e.CDB})
 		log.Write(append(line, '\n'))
 	}})
-	if err := r.build(context.Background()); err != nil {
+	scene := os.Getenv(sceneVariable)
+	usb, err := archive.NewDir(archive.DirConfig{Name: "usb", Root: filepath.Join(dir, "usb"), Create: true})
+	if err != nil {
+		return fail(err)
+	}
+	if err := r.build(context.Background(), func(c *station.Config) {
+		switch scene {
+		case sceneImaged:
+			c.Eject = station.EjectImaged
+		case sceneReadBack:
+			c.Eject = station.EjectReadBack
+		case sceneTwo:
+			c.Stores = append(c.Stores, station.Store{Store: usb})
+		}
+	}); err != nil {
 		return fail(err)
 	}
 	defer r.catalog.Close()
@@ -71,7 +109,7 @@ func child(dir string) int {
 	go func() { ran <- s.Run(ctx) }()
 	go r.bench.Run(ctx)
 	if len(os.Getenv("RIPSTATION_TEST_EMPTY")) == 0 {
-		d, err := crashDisc()
+		d, err := crashDisc(scene)
 		if err == nil {
 			err = drive.Insert(d)
 		}
@@ -102,10 +140,14 @@ func child(dir string) int {
 			settled = settled && j.Step == station.StepDone
 		}
 		over := os.Getenv("RIPSTATION_TEST_EMPTY") != "" || drive.Ejects() > 0
-		if l, err := r.catalog.List(ctx, catalog.Filter{}); err == nil && len(l) == 1 && settled && over && l[0].Copies[0].State == catalog.ReadBack {
+		if l, err := r.catalog.List(ctx, catalog.Filter{}); err == nil && len(l) == 1 && settled && over && readBack(l[0].Copies, len(r.cfg.Stores)) {
 			return end()
 		}
 	}
+}
+
+func readBack(copies []catalog.Copy, n int) bool {
+	return len(copies) == n && !slices.ContainsFunc(copies, func(c catalog.Copy) bool { return c.State != catalog.ReadBack })
 }
 
 // logged is one line of the drive's log.
@@ -120,6 +162,9 @@ type logged struct {
 func driveLog(t *testing.T, dir string) (lines []logged) {
 	t.Helper()
 	f, err := os.Open(filepath.Join(dir, "drive.log"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	must(t, err)
 	defer f.Close()
 	sc := bufio.NewScanner(f)
@@ -163,72 +208,100 @@ func ejects(lines []logged) (n int) {
 	return n
 }
 
-// TestKilledAtEveryCrashPoint kills the program at each named place, once,
-// and starts it again: one record, one bag, no second reading of what is safe,
-// no second eject.
+// TestKilledAtEveryCrashPoint kills the program at each named place and
+// starts it again: one record, one bag, no second reading of what is safe, no
+// second eject.
 func TestKilledAtEveryCrashPoint(t *testing.T) {
-	for _, point := range crashpoint.Names() {
-		t.Run(point, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			life := func(env ...string) error {
-				cmd := exec.Command(os.Args[0])
-				cmd.Env = append(os.Environ(), append(env, childDir+"="+dir)...)
-				out, err := cmd.CombinedOutput()
-				if err != nil {
-					err = fmt.Errorf("%w\n%s", err, out)
-				}
-				return err
+	for _, scene := range []string{"", sceneImaged, sceneReadBack, sceneTwo, sceneDVDR} {
+		for _, point := range crashpoint.Names() {
+			if scene == sceneImaged && point == "stored" {
+				continue // the record does not wait for the stores there
 			}
-			err := life(crashpoint.Variable + "=" + point)
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-				t.Fatalf("the crash point was not reached: %v", err)
-			}
-			if !strings.Contains(err.Error(), point) {
-				t.Errorf("the program did not say where it was killed: %v", err)
-			}
-			before, safe := len(driveLog(t, dir)), ledgered(t, dir)
-			if point == "reading" && len(safe) == 0 {
-				t.Error("killed while reading, and nothing was safe")
-			}
-			var env []string
-			if ejects(driveLog(t, dir)) > 0 {
-				env = append(env, "RIPSTATION_TEST_EMPTY=1") // the disc lies on the open tray
-			}
-			must(t, life(env...))
+			t.Run(strings.TrimPrefix(scene+", "+point, ", "), func(t *testing.T) {
+				t.Parallel()
+				killed(t, scene, point)
+			})
+		}
+	}
+}
 
-			lines := driveLog(t, dir)
-			if n := ejects(lines); n != 1 {
-				t.Errorf("%d ejects, want 1", n)
-			}
-			// What identifies the disc, and the samples of its image, may be read
-			// again; nothing else that the ledger had.
-			again := 0
-			for _, l := range lines[before:] {
-				for k := range l.Count {
-					if l.Op == "READ(10)" && safe[l.LBA+disc.LBA(k)] {
-						again++
-					}
+// TestKilledTwice kills the life that was to mend the first kill, too.
+func TestKilledTwice(t *testing.T) {
+	for _, points := range [][]string{
+		{"job-written", "reading"}, {"reading", "reading"}, {"reading", "sealed"}, {"read", "read"}, {"sealed", "before-complete"},
+		{"before-complete", "before-complete"}, {"before-complete", "after-complete"}, {"after-complete", "stored"}, {"stored", "committed"},
+		{"committed", "committed"}, {"committed", "eject-intended"}, {"recorded", "ejected"}, {"eject-intended", "eject-intended"},
+		{"eject-intended", "read-back"}, {"ejected", "read-back"}, {"read-back", "read-back"}, {"read-back", "spool-released"},
+	} {
+		t.Run(strings.Join(points, ", "), func(t *testing.T) {
+			t.Parallel()
+			killed(t, "", points...)
+		})
+	}
+}
+
+func killed(t *testing.T, scene string, points ...string) {
+	dir := t.TempDir()
+	life := func(env ...string) error {
+		if ejects(driveLog(t, dir)) > 0 {
+			env = append(env, "RIPSTATION_TEST_EMPTY=1") // the disc lies on the open tray
+		}
+		before, safe := len(driveLog(t, dir)), ledgered(t, dir)
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), append(env, childDir+"="+dir, sceneVariable+"="+scene)...)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("%w\n%s", err, out)
+		}
+		// What identifies the disc, and the samples of its image, may be read
+		// again; nothing else that the ledger had.
+		again := 0
+		for _, l := range driveLog(t, dir)[before:] {
+			for k := range l.Count {
+				if l.Op == "READ(10)" && safe[l.LBA+disc.LBA(k)] {
+					again++
 				}
 			}
-			if again > 200 {
-				t.Errorf("%d sectors that were safe were read again", again)
-			}
-			r := &rig{t: t, dir: dir, bench: simbench.New("boot-2")}
-			r.assemble()
-			l, err := r.catalog.List(t.Context(), catalog.Filter{})
-			must(t, err)
-			if len(l) != 1 || len(r.bags()) != 1 {
-				t.Fatalf("%d carriers, bags %v", len(l), r.bags())
-			}
-			d, err := crashDisc()
-			must(t, err)
-			sameAsDisc(t, r.image(l[0].ID, 1), d, disc.Extent{Start: 3000, Count: 2})
-			v := r.show(l[0].ID)
-			if v.Image.State != catalog.Incomplete || v.Image.Sectors.Unreadable != 2 || v.Copies[0].State != catalog.ReadBack {
-				t.Errorf("image %+v, copies %+v", *v.Image, v.Copies)
-			}
-		})
+		}
+		if again > 300 {
+			t.Errorf("%d sectors that were safe were read again", again)
+		}
+		return err
+	}
+	for _, point := range points {
+		err := life(crashpoint.Variable + "=" + point)
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+			t.Fatalf("the crash point was not reached: %v", err)
+		}
+		if !strings.Contains(err.Error(), point) {
+			t.Errorf("the program did not say where it was killed: %v", err)
+		}
+		if point == "reading" && len(ledgered(t, dir)) == 0 {
+			t.Error("killed while reading, and nothing was safe")
+		}
+	}
+	must(t, life())
+	if n := ejects(driveLog(t, dir)); n != 1 {
+		t.Errorf("%d ejects, want 1", n)
+	}
+	r := &rig{t: t, dir: dir, bench: simbench.New("boot-2")}
+	r.assemble()
+	l, err := r.catalog.List(t.Context(), catalog.Filter{})
+	must(t, err)
+	if len(l) != 1 || len(r.bags()) != 1 {
+		t.Fatalf("%d carriers, bags %v", len(l), r.bags())
+	}
+	d, err := crashDisc(scene)
+	must(t, err)
+	sameAsDisc(t, r.image(l[0].ID, 1), d, crashDamage(scene))
+	v := r.show(l[0].ID)
+	if v.Image.State != catalog.Incomplete || v.Image.Sectors.Unreadable != crashDamage(scene).Count || !readBack(v.Copies, len(v.Copies)) {
+		t.Errorf("image %+v, copies %+v", *v.Image, v.Copies)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "spool", "*", "image.iso"))
+	must(t, err)
+	if len(left) > 0 || len(r.jobs()) > 1 {
+		t.Errorf("the spool still holds %v, %v", left, r.jobs())
 	}
 }
