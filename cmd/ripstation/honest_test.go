@@ -107,7 +107,8 @@ func TestConfigCheckFollowsLinks(t *testing.T) {
 	}
 }
 
-// Who stops a rip is told what becomes of it.
+// Who stops a rip is told what becomes of it. What is said of the disc when it
+// goes on is not lost because its image was sealed without it.
 func TestStoppedRipSaysWhatIsKept(t *testing.T) {
 	dir, config := stationFolder(t)
 	cmd := command(t, "rip", isoFile(t, dir, "a.iso", 900, 1), "--config", config)
@@ -133,5 +134,14 @@ func TestStoppedRipSaysWhatIsKept(t *testing.T) {
 	_ = cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(said.String(), "the same command goes on with it") {
 		t.Errorf("exit %d\n%s", code, said.String())
+	}
+	if err := os.Remove(filepath.Join(dir, "store")); err != nil {
+		t.Fatal(err)
+	}
+	a := ripstation(t, "rip", filepath.Join(dir, "a.iso"), "--item", "LATE", "--part", "1/2", "--json", "--config", config)
+	var res ripResult
+	decode(t, a.out, &res)
+	if a.code != exitDone || res.Record == nil || res.Record.Item == nil || *res.Record.Item != "LATE" || *res.Record.Part != "1/2" || len(res.Record.Captures) != 1 {
+		t.Errorf("exit %d, %+v\n%s", a.code, res.Record, a.talk)
 	}
 }

@@ -208,7 +208,8 @@ func TestDemo(t *testing.T) {
 	if took := time.Since(began); a.code != exitDone || took > time.Minute {
 		t.Fatalf("exit %d after %v\n%s%s", a.code, took, a.out, a.talk)
 	}
-	for _, want := range []string{"READ WITHOUT ERRORS", "INCOMPLETE", "ALREADY ARCHIVED", "NEEDS YOU", "TAKE DISC OUT", "STORED IN 1 OF 1, READ BACK", "demo/store", "demo/config.toml"} {
+	for _, want := range []string{"READ WITHOUT ERRORS", "INCOMPLETE", "ALREADY ARCHIVED", "NEEDS YOU", "TAKE DISC OUT", "STORED IN 1 OF 1, READ BACK", "demo/store", "demo/config.toml",
+		binary + " show ", binary + " audit --full "} {
 		if !strings.Contains(a.out, want) {
 			t.Errorf("it does not say %q", want)
 		}
@@ -229,8 +230,14 @@ func TestDemo(t *testing.T) {
 	}
 	checkManifests(t, filepath.Join(dir, "demo", "store"))
 
-	// Made anew, with an image of one's own.
+	// Made anew, with an image of one's own. As JSON, the list is the result and
+	// the story is talk.
 	image := isoFile(t, dir, "own.iso", 3000, 7)
+	a = run("--disc", image, "--json")
+	decode(t, a.out, &list)
+	if !strings.Contains(a.talk, "READ WITHOUT ERRORS") {
+		t.Errorf("nobody hears the story: %q", a.talk)
+	}
 	a = run("--disc", image)
 	decode(t, ripstation(t, "list", "--json", "--config", config).out, &list)
 	if a.code != exitDone || len(list) != 1 || list[0].Label != "IMAGE_FILE" {

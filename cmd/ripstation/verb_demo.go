@@ -147,7 +147,9 @@ func (a *app) playDemo(ctx context.Context, m *machine, bays *simBays, drives []
 	var wrong []string
 	g, inner := errgroup.WithContext(inner)
 	t := a.teller()
-	t.lines = a.out
+	if !a.json {
+		t.lines = a.out // here the story is the result
+	}
 	stage := &stage{teller: t, m: m, final: map[string]chan station.Notice{}}
 	for _, d := range drives {
 		stage.final[d.name] = make(chan station.Notice, 16)

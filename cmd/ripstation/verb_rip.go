@@ -125,11 +125,11 @@ func (a *app) ripThere(ctx context.Context, c *web.Client, in station.Request) e
 	if err != nil {
 		return err
 	}
-	return a.ripped(ctx, remote{c}, final)
+	return a.ripped(ctx, remote{c}, final, in)
 }
 
 // ripped tells the end and gives its exit code.
-func (a *app) ripped(ctx context.Context, b books, final station.Notice) error {
+func (a *app) ripped(ctx context.Context, b books, final station.Notice, in station.Request) error {
 	res := ripResult{Outcome: final.Outcome, Word: final.Word, Text: final.Text, Hint: final.Hint, Drive: final.Drive, ID: final.ID}
 	if final.ID != "" {
 		v, err := b.Show(ctx, final.ID)
@@ -137,6 +137,13 @@ func (a *app) ripped(ctx context.Context, b books, final station.Notice) error {
 			res.Record = &v
 		} else if e := (*web.Error)(nil); !errors.As(err, &e) || e.Code != web.CodeNotFound {
 			return err // a disc that was not recorded has no record to show
+		}
+		if left, any := unheard(v, in); err == nil && any {
+			if v, err = b.Annotate(ctx, final.ID, left); err != nil {
+				return fmt.Errorf("what was said of the disc is not in its record; say it with `ripstation annotate %s`: %w", short(final.ID), err)
+			}
+			a.say("what you said of the disc came after its image was sealed; its record has it now")
+			res.Record = &v
 		}
 	}
 	if a.json {
@@ -152,6 +159,26 @@ func (a *app) ripped(ctx context.Context, b books, final station.Notice) error {
 		return &failure{code: code}
 	}
 	return nil
+}
+
+// unheard is what was said of a disc and is not in its record: it had been
+// read before, without it. What the record knows already stays.
+func unheard(v catalog.View, in station.Request) (out web.Annotation, any bool) {
+	if v.Item == nil && in.Item != "" {
+		out.Item, any = &in.Item, true
+	}
+	if v.Title == nil && in.Title != "" {
+		out.Title, any = &in.Title, true
+	}
+	if v.Side == nil && in.Side != "" {
+		out.Side, any = &in.Side, true
+	}
+	if v.Part == nil && in.Part > 0 {
+		parts := max(in.Parts, in.Part)
+		out.Part, out.Parts, any = &in.Part, &parts, true
+	}
+	out.Operator = in.Operator
+	return out, any
 }
 
 // ripHere does it in this process, with a station of its own that works on
@@ -203,7 +230,7 @@ func (m *machine) ripOne(ctx context.Context, a *app, watching func(context.Cont
 		if err != nil {
 			return err
 		}
-		told = a.settle(ctx, m, final)
+		told = a.settle(ctx, m, final, in)
 		return nil
 	})
 	err := g.Wait()
@@ -214,7 +241,7 @@ func (m *machine) ripOne(ctx context.Context, a *app, watching func(context.Cont
 }
 
 // settle stays until the copies have been read back: nobody else would.
-func (a *app) settle(ctx context.Context, m *machine, final station.Notice) error {
+func (a *app) settle(ctx context.Context, m *machine, final station.Notice, in station.Request) error {
 	if final.ID != "" {
 		a.say("waiting until the required copies have been read back; Ctrl-C leaves that to the next start")
 		if err := m.Settled(ctx, final.ID); err != nil {
@@ -224,7 +251,7 @@ func (a *app) settle(ctx context.Context, m *machine, final station.Notice) erro
 			return err
 		}
 	}
-	return a.ripped(ctx, m.local, final)
+	return a.ripped(ctx, m.local, final, in)
 }
 
 // ripHands are the hands for one source. A drive is watched, so that its
