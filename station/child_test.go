@@ -1,0 +1,212 @@
+package station_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ripstation/archive"
+	"ripstation/catalog"
+	"ripstation/disc"
+	"ripstation/internal/isoimage"
+	"ripstation/internal/simbench"
+	"ripstation/internal/simdrive"
+	"ripstation/station"
+)
+
+// childDir is set in the environment of the child process that is killed at a
+// crash point: the folder it works in.
+const childDir = "RIPSTATION_TEST_CHILD"
+
+const crashSectors = 6000
+
+// scene is what a child's life is played in, besides the default.
+const (
+	sceneVariable = "RIPSTATION_TEST_SCENE"
+	sceneImaged   = "eject when imaged"
+	sceneReadBack = "eject when read back"
+	sceneTwo      = "a best-effort store beside the required one"
+	sceneDVDR     = "recordable"
+)
+
+// crashDamage is none where a sector is not its own ECC unit: what reads only
+// at a second try would be confirmed by reading far away, safe or not.
+func crashDamage(scene string) (bad disc.Extent, ends station.Outcome) {
+	if scene == sceneDVDR {
+		return disc.Extent{}, station.OutcomeDone
+	}
+	return disc.Extent{Start: 3000, Count: 2}, station.OutcomeIncomplete
+}
+
+func crashDisc(scene string) (*simdrive.Disc, error) {
+	img, err := isoimage.New(isoimage.Options{Label: "CRASH", Seed: 77, Sectors: crashSectors})
+	if err != nil {
+		return nil, err
+	}
+	d := simdrive.PressedCD(img, crashSectors)
+	if scene == sceneDVDR {
+		d = simdrive.DVDR(img, crashSectors)
+	}
+	if bad, _ := crashDamage(scene); bad.Count > 0 {
+		d.Damage().Bad(bad)
+	}
+	return d, nil
+}
+
+// child is one life of the program: a station with one drive and one disc in
+// it, the same insertion each time. It ends when the image has left the spool.
+func child(dir string) int {
+	fail := func(err error) int {
+		fmt.Fprintln(os.Stderr, "child:", err)
+		return 1
+	}
+	log, err := os.OpenFile(filepath.Join(dir, "drive.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fail(err)
+	}
+	r := &rig{dir: dir, news: make(chan struct{}, 1), bench: simbench.New("boot-1")}
+	drive := r.bench.Add(simdrive.Options{Serial: "SIM1", Log: func(e simdrive.Event) {
+		line, _ := json.Marshal(logged{e.Op, e.LBA, e.Count, e.Status, e.CDB})
+		log.Write(append(line, '\n'))
+	}})
+	scene := os.Getenv(sceneVariable)
+	usb, err := archive.NewDir(archive.DirConfig{Name: "usb", Root: filepath.Join(dir, "usb"), Create: true})
+	if err != nil {
+		return fail(err)
+	}
+	if err := r.build(context.Background(), func(c *station.Config) {
+		switch scene {
+		case sceneImaged:
+			c.Eject = station.EjectImaged
+		case sceneReadBack:
+			c.Eject = station.EjectReadBack
+		case sceneTwo:
+			c.Stores = append(c.Stores, station.Store{Store: usb})
+		}
+	}); err != nil {
+		return fail(err)
+	}
+	defer r.catalog.Close()
+	s, err := station.New(r.cfg)
+	if err != nil {
+		return fail(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ran := make(chan error, 1)
+	notices, stop := s.Listen()
+	defer stop()
+	go func() { ran <- s.Run(ctx) }()
+	go r.bench.Run(ctx)
+	if len(os.Getenv("RIPSTATION_TEST_EMPTY")) == 0 {
+		d, err := crashDisc(scene)
+		if err == nil {
+			err = drive.Insert(d)
+		}
+		if err != nil {
+			return fail(err)
+		}
+	}
+	end := func() int {
+		cancel()
+		if err := <-ran; err != nil {
+			return fail(err)
+		}
+		return 0
+	}
+	for {
+		select {
+		case n := <-notices:
+			if _, ends := crashDamage(scene); n.Final && n.Outcome != ends {
+				return fail(fmt.Errorf("ended as %s: %s %s", n.Outcome, n.Word, n.Text))
+			}
+		case err := <-ran:
+			return fail(errors.Join(errors.New("the station ended too early"), err))
+		case <-time.After(10 * time.Millisecond):
+		}
+		images, err := filepath.Glob(filepath.Join(dir, "spool", "*", "image.iso"))
+		if err != nil {
+			return fail(err)
+		}
+		settled := len(images) == 0
+		st := s.Status()
+		for _, j := range st.Jobs {
+			settled = settled && j.Step == station.StepDone
+		}
+		over := os.Getenv("RIPSTATION_TEST_EMPTY") != "" || drive.Ejects() > 0
+		if l, err := r.catalog.List(ctx, catalog.Filter{}); err == nil && len(l) == 1 && settled && over && readBack(l[0].Copies, len(r.cfg.Stores)) {
+			return end()
+		}
+	}
+}
+
+func readBack(copies []catalog.Copy, n int) bool {
+	return len(copies) == n && !slices.ContainsFunc(copies, func(c catalog.Copy) bool { return c.State != catalog.ReadBack })
+}
+
+// logged is one line of the drive's log.
+type logged struct {
+	Op     string
+	LBA    disc.LBA
+	Count  int64
+	Status byte
+	CDB    []byte
+}
+
+func driveLog(t *testing.T, dir string) (lines []logged) {
+	t.Helper()
+	f, err := os.Open(filepath.Join(dir, "drive.log"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	must(t, err)
+	defer f.Close()
+	sc := bufio.NewScanner(f)
+	for sc.Scan() {
+		var l logged
+		if json.Unmarshal(sc.Bytes(), &l) == nil { // a kill can cut the last line
+			lines = append(lines, l)
+		}
+	}
+	must(t, sc.Err())
+	return lines
+}
+
+// ledgered are the sectors whose digests stand in a ledger of the spool.
+func ledgered(t *testing.T, dir string) map[disc.LBA]bool {
+	t.Helper()
+	safe := map[disc.LBA]bool{}
+	files, err := filepath.Glob(filepath.Join(dir, "spool", "*", "ledger"))
+	must(t, err)
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		must(t, err)
+		for _, line := range strings.Split(string(data), "\n") {
+			var start, count int64
+			if n, _ := fmt.Sscanf(line, "%d %d ", &start, &count); n == 2 {
+				for k := range count {
+					safe[disc.LBA(start+k)] = true
+				}
+			}
+		}
+	}
+	return safe
+}
+
+func ejects(lines []logged) (n int) {
+	for _, l := range lines {
+		if l.Op == "START STOP UNIT" && l.Status == 0 && len(l.CDB) > 4 && l.CDB[4]&3 == 2 {
+			n++
+		}
+	}
+	return n
+}
