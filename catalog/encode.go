@@ -19,6 +19,13 @@ func EncodeRecord(r Record) ([]byte, error) {
 	if err := checkRecord(&r); err != nil {
 		return nil, fmt.Errorf("write record of %s: %w", r.Carrier.ID, err)
 	}
+	// The record is to name its events as the catalog does.
+	for i, e := range r.Events {
+		var err error
+		if r.Events[i], err = identified(r.Carrier.ID, e); err != nil {
+			return nil, fmt.Errorf("write record of %s: %w", r.Carrier.ID, err)
+		}
+	}
 	b, err := encodeJSON(r, "  ")
 	if err != nil {
 		return nil, fmt.Errorf("write record of %s: %w", r.Carrier.ID, err)

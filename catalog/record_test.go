@@ -202,3 +202,28 @@ func FuzzParseRecord(f *testing.F) {
 		}
 	})
 }
+
+// Who has the bag alone finds its events by the same ids as in the catalog.
+func TestRecordNamesItsEvents(t *testing.T) {
+	c := openTemp(t)
+	in := aRecord(NewID(), 1)
+	in.Events[0].ID = ""
+	commit := aCommit(t, in)
+	mustCommit(t, c, commit)
+	sealed, err := ParseRecord(commit.RecordBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := c.Show(t.Context(), in.Carrier.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(sealed.Events) == 0 || len(v.Events) < len(sealed.Events) {
+		t.Fatalf("%d events in the record, %d in the catalog", len(sealed.Events), len(v.Events))
+	}
+	for i, e := range sealed.Events {
+		if len(e.ID) != idLength || e.ID != v.Events[i].ID {
+			t.Errorf("event %d is %q in the record and %q in the catalog", i, e.ID, v.Events[i].ID)
+		}
+	}
+}
