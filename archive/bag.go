@@ -121,9 +121,9 @@ func isDigest(s string, size int) bool {
 	return err == nil && len(raw) == size && strings.ToLower(s) == s
 }
 
-// tagFiles gives everything but the payload, in the order in which it is
+// TagFiles gives everything but the payload, in the order in which it is
 // written: the tag manifests last, the SHA-512 one at the very end.
-func (b Bag) tagFiles() ([]File, error) {
+func (b Bag) TagFiles() ([]File, error) {
 	if err := b.check(); err != nil {
 		return nil, err
 	}

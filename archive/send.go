@@ -48,7 +48,7 @@ type SendResult struct {
 // this prefix, ErrPermanent, or one that trying again may mend.
 func Send(ctx context.Context, store Store, bag Bag, opts SendOptions) (SendResult, error) {
 	var res SendResult
-	tags, err := bag.tagFiles()
+	tags, err := bag.TagFiles()
 	if err != nil {
 		return res, fmt.Errorf("%w: %w", ErrPermanent, err)
 	}

@@ -3,6 +3,9 @@ package station
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -126,7 +129,11 @@ func (s *Station) record(ctx context.Context, j *job) error {
 	if err != nil {
 		return fmt.Errorf("compose record of %s: %w", f.ID, err)
 	}
-	in := catalog.Commit{RecordBytes: sealed, Copies: j.catalogCopies(s.cfg.Stores), Needs: needs(f)}
+	files, err := s.tagFiles(j)
+	if err != nil {
+		return fmt.Errorf("record %s: %w", f.ID, err)
+	}
+	in := catalog.Commit{RecordBytes: sealed, Files: files, Copies: j.catalogCopies(s.cfg.Stores), Needs: needs(f)}
 	err = s.untilRecorded(ctx, j.ID, func() error { return s.cfg.Catalog.Commit(ctx, in) })
 	if err != nil {
 		return fmt.Errorf("record %s: %w", f.ID, err)
@@ -145,6 +152,23 @@ func (s *Station) record(ctx context.Context, j *job) error {
 
 func annotateHint(id string) string {
 	return fmt.Sprintf("say which item it is: ripstation annotate %.8s --item ID", id)
+}
+
+// tagFiles are the bag's files beside the image, with the digests by which an
+// audit knows a bag that was forged together with its manifests.
+func (s *Station) tagFiles(j *job) (files []catalog.Object, err error) {
+	bag, closeBag, err := s.bag(j)
+	if err != nil {
+		return nil, err
+	}
+	defer closeBag()
+	tags, err := bag.TagFiles()
+	for _, f := range tags {
+		h512, h256 := sha512.Sum512(f.Body), sha256.Sum256(f.Body)
+		files = append(files, catalog.Object{Role: catalog.RoleTag, Path: f.Path, Size: int64(len(f.Body)),
+			SHA512: hex.EncodeToString(h512[:]), SHA256: hex.EncodeToString(h256[:])})
+	}
+	return files, err
 }
 
 // needs lists why a person has to look at the image. That an item is missing,

@@ -1,6 +1,8 @@
 package station_test
 
 import (
+	"crypto/sha512"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,6 +50,18 @@ func TestCleanDisc(t *testing.T) {
 		if c.Outcome == disc.Failure || c.Outcome == disc.Warning {
 			t.Errorf("check %s: %s %s", c.Code, c.Outcome, c.Message)
 		}
+	}
+	objects, err := r.catalog.Objects(t.Context(), end.ID, 1)
+	must(t, err)
+	for _, o := range objects {
+		b, err := os.ReadFile(filepath.Join(r.dir, "store", end.ID, "v1", o.Path))
+		must(t, err)
+		if sum := sha512.Sum512(b); hex.EncodeToString(sum[:]) != o.SHA512 {
+			t.Errorf("%s is not what the catalog says", o.Path)
+		}
+	}
+	if len(objects) != 10 {
+		t.Errorf("the catalog knows %d of the bag's 10 files", len(objects))
 	}
 	left, err := os.ReadDir(filepath.Join(r.dir, "spool"))
 	must(t, err)
