@@ -26,7 +26,7 @@ func TestExactlyThePermanentBadSectorsAreMissing(t *testing.T) {
 	m.Damage().Bad(bad...)
 	m.Damage().Fail(1, disc.Extent{Start: 1500, Count: 5})
 	m.Damage().Fail(2, disc.Extent{Start: 2222, Count: 1})
-	d := s.drive("m0", pace(1<<20), nil)
+	d := s.drive("m0", pace(512<<10), nil)
 	s.start("")
 	s.insert(d, m)
 	s.told(station.WordReading)

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"ripstation/disc"
 	"ripstation/e2e/bench"
@@ -89,7 +91,11 @@ func TestLockedAndMountedDiscIsEjected(t *testing.T) {
 		t.Error("stock udev has not locked the tray")
 	}
 	s.must("mount", "-t", "iso9660", "-o", "ro", d.Node, "/mnt")
-	t.Cleanup(func() { s.must("umount", "-l", "/mnt") })
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		run(t, ctx, s.Bench, "umount", "-l", "/mnt")
+	})
 	if files := s.must("ls", "/mnt"); files == "" {
 		t.Error("the mounted disc shows no files")
 	}
