@@ -97,6 +97,9 @@ func (s *shelf) finding(h *held, code Code, inside, message string) Finding {
 // listed holds the names and sizes in the store's list against what must be
 // there.
 func (s *shelf) listed(h *held, want expected) (fs []Finding) {
+	if len(h.objects) == 0 {
+		return []Finding{s.finding(h, ObjectMissing, "", "nothing of this bag is in the store's list")}
+	}
 	for p, o := range want {
 		size, there := h.objects[p]
 		switch {
