@@ -168,6 +168,9 @@ func TestItemStaysWithItsDisc(t *testing.T) {
 	r.readFar(a)
 	_, err := r.station.Rip(t.Context(), station.Request{Source: "SIM1", Item: "B-1"})
 	must(t, err)
+	if _, err := r.station.Rip(t.Context(), station.Request{Source: "SIM1", Item: "B-2"}); err == nil || !strings.Contains(err.Error(), "B-1") {
+		t.Errorf("a disc of item B-1 was said to be B-2: %v", err)
+	}
 	drive.ForceOpen()
 	b := simdrive.PressedCD(iso(t, "NAMELESS", 59, 3000), 3000)
 	must(t, drive.Insert(b))

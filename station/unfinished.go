@@ -107,7 +107,6 @@ func (b *bay) goOn(j *job, s seen, ask *Request, agree int) error {
 	}
 	return j.update(func(f *jobFile) {
 		f.Insertion, f.Drive = s.ins, s.drive
-		f.Eject = nil // an intent of another insertion is not aimed at this one
 		if f.Step.atLeast(StepSealed) {
 			return
 		}

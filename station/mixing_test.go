@@ -1,0 +1,161 @@
+package station_test
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ripstation/archive"
+	"ripstation/catalog"
+	"ripstation/disc"
+	"ripstation/internal/simbench"
+	"ripstation/internal/simdrive"
+	"ripstation/station"
+)
+
+// paused has a disc taken out in the middle of its reading.
+func (r *rig) paused(drive *simbench.Slot, d *simdrive.Disc) (id string) {
+	r.t.Helper()
+	must(r.t, drive.Insert(d))
+	r.readFar(d)
+	drive.ForceOpen()
+	return r.await(1, final).ID
+}
+
+// Discs that could be taken for the one whose job is paused do not get into
+// its image.
+func TestLookAlikesStayApart(t *testing.T) {
+	other := simdrive.PressedCD(iso(t, "ALIKE", 91, 6000), 6000)
+	other.Damage().Bad(disc.Extent{Start: 64, Count: 5936}) // nothing but its descriptors can be compared
+	for name, b := range map[string]*simdrive.Disc{
+		"the same content, and more of it": simdrive.PressedCD(iso(t, "ALIKE", 90, 6000), 6400),
+		"unreadable where it differs":      other,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(c *station.Config) { c.Retries = 0 })
+			drive := r.add(simdrive.Options{})
+			r.start()
+			a := slowDisc(t, "ALIKE", 90, 200*time.Millisecond)
+			first := r.paused(drive, a)
+			must(t, drive.Insert(b))
+			x := r.await(2, final)
+			if x.ID == first || x.Outcome != station.OutcomeDone && x.Outcome != station.OutcomeIncomplete {
+				t.Fatalf("ended as %q, carrier %s; the story:\n%s", x.Outcome, x.ID, r.story())
+			}
+			var bad []disc.Extent
+			if b == other {
+				bad = append(bad, disc.Extent{Start: 64, Count: 5936})
+			}
+			sameAsDisc(t, r.image(x.ID, 1), b, bad...)
+			must(t, drive.Insert(a))
+			y := r.ended(3, station.OutcomeDone)
+			if y.ID != first {
+				t.Errorf("the paused disc became carrier %s, want %s", y.ID, first)
+			}
+			sameAsDisc(t, r.image(y.ID, 1), a)
+		})
+	}
+}
+
+// One paused job and two discs of its pressing, in two drives at once: one
+// goes on, the other is a carrier of its own.
+func TestOneJobTwoDrives(t *testing.T) {
+	r := newRig(t)
+	a, b := r.add(simdrive.Options{Serial: "A"}), r.add(simdrive.Options{Serial: "B"})
+	r.start()
+	d, twin := slowDisc(t, "ONE", 92, 300*time.Millisecond), slowDisc(t, "ONE", 92, 300*time.Millisecond)
+	r.paused(a, d)
+	must(t, a.Insert(d))
+	must(t, b.Insert(twin))
+	r.ended(2, station.OutcomeDone)
+	r.ended(3, station.OutcomeDone)
+	l, err := r.catalog.List(t.Context(), catalog.Filter{})
+	must(t, err)
+	if len(l) != 2 {
+		t.Fatalf("%d carriers; the story:\n%s", len(l), r.story())
+	}
+	for _, s := range l {
+		sameAsDisc(t, r.image(s.ID, 1), d)
+	}
+	if n := len(r.notes(word(station.WordPaused))); n > 0 {
+		t.Errorf("the two were in each other's way:\n%s", r.story())
+	}
+}
+
+// A disc of which any copy is in doubt is read again.
+func TestCopyInDoubtIsNotEnough(t *testing.T) {
+	r := newRig(t)
+	r.withSecond(false, func(s archive.Store) archive.Store { return s })
+	drive := r.add(simdrive.Options{})
+	r.start()
+	d := simdrive.PressedCD(iso(t, "DOUBT", 93, 2000), 2000)
+	must(t, drive.Insert(d))
+	x := r.ended(1, station.OutcomeDone)
+	c := r.copyIn(x.ID, "usb")
+	c.State = catalog.Missing
+	must(t, r.catalog.SetCopy(t.Context(), x.ID, 1, c, catalog.Event{Type: catalog.EventFixity, Time: time.Now(), Outcome: catalog.EventFail, Detail: "not there",
+		Objects: []string{x.ID}, Agents: []catalog.Agent{{Role: catalog.RoleOperator, Name: catalog.Unattended}}}))
+	must(t, drive.Insert(d))
+	y := r.ended(2, station.OutcomeDone)
+	if v := r.show(y.ID); y.ID != x.ID || v.Image.Version != 2 {
+		t.Errorf("carrier %s, version %d; want %s, 2", y.ID, v.Image.Version, x.ID)
+	}
+}
+
+// What is sealed takes no more words: the record is in its bag.
+func TestItemForASealedDisc(t *testing.T) {
+	var g *gate
+	r := newRig(t, func(c *station.Config) {
+		g = &gate{Store: c.Stores[0].Store}
+		g.shut.Store(true)
+		c.Stores[0].Store = g
+	})
+	drive := r.add(simdrive.Options{})
+	r.start()
+	must(t, drive.Insert(simdrive.PressedCD(iso(t, "SEALED", 94, 2000), 2000)))
+	r.await(1, word(station.WordWaitStore))
+	if _, err := r.station.Rip(t.Context(), station.Request{Source: "SIM1", Item: "LATE"}); err == nil || !strings.Contains(err.Error(), "annotate") {
+		t.Errorf("the item was taken: %v", err)
+	}
+	g.shut.Store(false)
+	x := r.ended(1, station.OutcomeDone)
+	r.image(x.ID, 1)
+	if v := r.show(x.ID); v.Item != nil {
+		t.Errorf("the record says item %s", *v.Item)
+	}
+}
+
+// A recordable whose tray was to open has had its story told: what comes back
+// is read anew, even while the job is still in the spool.
+func TestRecordableAfterAnEjectThatFailed(t *testing.T) {
+	var free atomic.Bool
+	r := newRig(t, func(c *station.Config) { c.EjectRetry = time.Millisecond })
+	var g *gate
+	r.withSecond(false, func(s archive.Store) archive.Store {
+		g = &gate{Store: s}
+		g.shut.Store(true)
+		return g
+	})
+	r.put(between{eject: func(d station.Drive, ctx context.Context) error {
+		if free.Load() {
+			return d.Eject(ctx)
+		}
+		return &disc.ReadError{Op: "START STOP UNIT", Class: disc.ClassNotReady, LBA: -1}
+	}})
+	drive := r.add(simdrive.Options{})
+	r.start()
+	must(t, drive.Insert(simdrive.DVDR(iso(t, "BURNT", 95, 2000), 2000)))
+	x := r.await(1, final)
+	free.Store(true)
+	drive.ForceOpen()
+	drive.CloseTray()
+	y := r.await(2, final)
+	if x.ID == y.ID || y.Outcome != station.OutcomeDone || len(r.bags()) != 2 {
+		t.Errorf("carriers %s and %s, %q, bags %v", x.ID, y.ID, y.Outcome, r.bags())
+	}
+	g.shut.Store(false)
+	r.cleared(x.ID)
+	r.cleared(y.ID)
+}
