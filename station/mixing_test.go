@@ -2,6 +2,8 @@ package station_test
 
 import (
 	"context"
+	"io"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -24,12 +26,29 @@ func (r *rig) paused(drive *simbench.Slot, d *simdrive.Disc) (id string) {
 	return r.await(1, final).ID
 }
 
+// from is an image whose sectors are others from one on.
+type from struct {
+	io.ReaderAt
+	sector int64
+}
+
+func (c from) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.ReaderAt.ReadAt(p, off)
+	for i := range p[:n] {
+		if off+int64(i) >= c.sector*disc.SectorSize {
+			p[i] ^= 0x55
+		}
+	}
+	return n, err
+}
+
 // Discs that could be taken for the one whose job is paused do not get into
 // its image.
 func TestLookAlikesStayApart(t *testing.T) {
 	other := simdrive.PressedCD(iso(t, "ALIKE", 91, 6000), 6000)
 	other.Damage().Bad(disc.Extent{Start: 64, Count: 5936}) // nothing but its descriptors can be compared
 	for name, b := range map[string]*simdrive.Disc{
+		"the same in its first half":       simdrive.PressedCD(from{iso(t, "ALIKE", 90, 6000), 3000}, 6000),
 		"the same content, and more of it": simdrive.PressedCD(iso(t, "ALIKE", 90, 6000), 6400),
 		"unreadable where it differs":      other,
 	} {
@@ -79,7 +98,7 @@ func TestOneJobTwoDrives(t *testing.T) {
 	for _, s := range l {
 		sameAsDisc(t, r.image(s.ID, 1), d)
 	}
-	if n := len(r.notes(word(station.WordPaused))); n > 0 {
+	if n := len(r.notes(word(station.WordPaused))) + len(r.notes(word(station.WordNeedsYou))); n > 0 {
 		t.Errorf("the two were in each other's way:\n%s", r.story())
 	}
 }
@@ -158,4 +177,48 @@ func TestRecordableAfterAnEjectThatFailed(t *testing.T) {
 	g.shut.Store(false)
 	r.cleared(x.ID)
 	r.cleared(y.ID)
+}
+
+// A store that is required since then has no copy: the disc is read again.
+func TestNewRequiredStoreHasNoCopy(t *testing.T) {
+	r := newRig(t)
+	drive := r.add(simdrive.Options{})
+	r.start()
+	d := simdrive.PressedCD(iso(t, "OLDER", 96, 2000), 2000)
+	must(t, drive.Insert(d))
+	x := r.ended(1, station.OutcomeDone)
+	r.cleared(x.ID)
+	second := r.again(r.bench)
+	second.withSecond(true, func(s archive.Store) archive.Store { return s })
+	second.start()
+	must(t, drive.Insert(d))
+	y := second.ended(1, station.OutcomeDone)
+	if v := second.show(y.ID); y.ID != x.ID || v.Image.Version != 2 || len(v.Copies) != 2 {
+		t.Errorf("carrier %s, version %d, copies %+v", y.ID, v.Image.Version, v.Copies)
+	}
+	if m, err := filepath.Glob(filepath.Join(r.dir, "usb", x.ID, "v2")); err != nil || len(m) != 1 {
+		t.Errorf("no bag in the new store: %v %v", m, err)
+	}
+}
+
+// Two discs of one pressing whose image is incomplete, in two drives at once:
+// one becomes the next version, the other a carrier of its own.
+func TestTwoNextVersionsAtOnce(t *testing.T) {
+	r := newRig(t)
+	a, b := r.add(simdrive.Options{Serial: "A"}), r.add(simdrive.Options{Serial: "B"})
+	r.start()
+	worn := simdrive.PressedCD(iso(t, "WORN", 97, 6000), 6000)
+	worn.Damage().Bad(disc.Extent{Start: 5000, Count: 1})
+	must(t, a.Insert(worn))
+	x := r.ended(1, station.OutcomeIncomplete)
+	r.cleared(x.ID)
+	da, db := slowDisc(t, "WORN", 97, 400*time.Millisecond), slowDisc(t, "WORN", 97, 400*time.Millisecond)
+	must(t, a.Insert(da))
+	r.readFar(da)
+	must(t, b.Insert(db))
+	y, z := r.ended(2, station.OutcomeDone), r.ended(3, station.OutcomeDone)
+	if y.ID == z.ID || y.ID != x.ID && z.ID != x.ID || r.show(x.ID).Image.Version != 2 {
+		t.Errorf("carriers %s, %s, %s", x.ID, y.ID, z.ID)
+	}
+	sameAsDisc(t, r.image(x.ID, 2), da)
 }

@@ -62,7 +62,7 @@ func TestAnotherRecordableRightAfter(t *testing.T) {
 	r.start()
 	must(t, drive.Insert(simdrive.DVDR(iso(t, "SERIES", 53, 2000), 2000)))
 	r.ended(1, station.OutcomeDone)
-	second := simdrive.DVDR(iso(t, "SERIES", 54, 2000), 2000)
+	second := simdrive.DVDR(from{iso(t, "SERIES", 53, 2000), 1500}, 2000) // a further session's worth of other files
 	must(t, drive.Insert(second))
 	x := r.ended(2, station.OutcomeDone)
 	sameAsDisc(t, r.image(x.ID, 1), second)
