@@ -105,6 +105,10 @@ func (j *job) update(change func(*jobFile)) error {
 	next := j.jobFile
 	next.Captures = append([]catalog.Capture(nil), next.Captures...)
 	next.Events = append([]catalog.Event(nil), next.Events...)
+	if next.Eject != nil {
+		eject := *next.Eject
+		next.Eject = &eject
+	}
 	change(&next)
 	data, err := json.MarshalIndent(next, "", " ")
 	if err != nil {
