@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"ripstation/catalog"
 	"ripstation/disc"
 	"ripstation/internal/simbench"
 	"ripstation/station"
