@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 
 	"ripstation/archive"
 	"ripstation/catalog"
@@ -33,10 +35,14 @@ func openStore(ctx context.Context, s StoreConfig, used bool) (archive.Store, er
 		// mounted, and must not be taken for a new store.
 		return archive.NewDir(archive.DirConfig{Name: s.Name, Root: s.Path, Create: !used})
 	}
-	return archive.NewS3(ctx, archive.S3Config{
+	st, err := archive.NewS3(ctx, archive.S3Config{
 		Name: s.Name, Endpoint: s.Endpoint, Region: s.Region, Bucket: s.Bucket, Prefix: s.Prefix, PathStyle: s.PathStyle,
 		AccessKeyFile: s.AccessKeyFile, SecretKeyFile: s.SecretKeyFile, CAFile: s.CAFile, Checksums: archive.Checksums(s.Checksums),
 	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; keys that systemd hands to the service are there only while it runs: start the station and it does this with them, or give the keys' whole path in the configuration", err)
+	}
+	return st, err
 }
 
 // usedStores are the stores that the catalog knows a bag to have been in.
