@@ -153,12 +153,15 @@ func ripMethod(all []ripFigures) string {
 	if !direct {
 		spool = "not in every rip read back past the page cache"
 	}
-	return fmt.Sprintf(`Each rip is a process with a whole station in it (spool, SQLite catalog, one directory store, all on one disk), from the disc's insertion until its copy
-was read back and its image has left the spool; every image had the disc's SHA-256, and the spool was %s at the seal. The drive is the simulated one, in the same process, at
-the speed and acceleration of its name, in real time; its own time for the same sectors is taken on a clock that does not wait. What it costs itself was measured in another process that reads up
-to 1 GiB of the disc, half of it at each edge, through the same commands and throws it away (which took at most %.4f of the drive's own time), and is subtracted from reading and from the sum. CPU seconds are user and system time of all threads
-(getrusage) between the station's notices; of several rips the one with the median sum is shown. Peak memory is the process's VmHWM, the simulated drive included, the largest of all rips. What this does not say: how a real
-drive, its bus and the kernel's part in SG_IO behave; what a damaged disc costs; what sending over a network or to S3 costs; how fast sealing, sending and reading back are on a slower disk; what several bays
-do to each other.
-`, spool, worst)
+	return fmt.Sprintf(`Each rip is a process with a whole station in it (spool, SQLite catalog, one directory store, all on one disk), from the disc's insertion
+until its copy was read back and its image has left the spool. Every image had the disc's SHA-256, and the spool was %s at the
+seal. The drive is the simulated one, in the same process, at the speed and acceleration of its name, in real time; its own time for the
+same sectors is taken on a clock that does not wait. What it costs itself was measured in another process that reads up to %d MiB of the
+disc, half of it at each edge, through the same commands and throws it away (which took at most %.4f of the drive's own time); it is
+subtracted from reading and from the sum. CPU seconds are user and system time of all threads (getrusage) between the station's notices; of
+several rips the one with the median sum is shown. They come out higher while other work shares the cores and their caches. Peak memory is
+the process's VmHWM, the simulated drive included, the largest of all rips. What this does not say: how a real drive, its bus and the
+kernel's part in SG_IO behave; what a damaged disc costs; what sending over a network or to S3 costs; how fast sealing, sending and reading
+back are on a slower disk; what several bays do to each other.
+`, spool, sampleBytes>>20, worst)
 }
