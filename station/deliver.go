@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -206,7 +207,7 @@ func (s *Station) send(ctx context.Context, d *desk, j *job) error {
 		})
 		return err
 	}, func(err error, wait time.Duration) {
-		s.say(Notice{ID: j.ID, Word: WordWaitStore, Text: fmt.Sprintf("%s: %v; next try in %s", name, err, wait.Round(time.Second))})
+		s.say(Notice{ID: j.ID, Word: WordWaitStore, Text: fmt.Sprintf("%s; next try in %s", of(name, err), wait.Round(time.Second))})
 	})
 	if err != nil {
 		if ctx.Err() == nil {
@@ -248,7 +249,7 @@ func (s *Station) readBack(ctx context.Context, d *desk, j *job) error {
 		res, err = archive.ReadBack(ctx, d.store, want)
 		return err
 	}, func(err error, wait time.Duration) {
-		s.say(Notice{ID: j.ID, Word: WordWaitStore, Text: fmt.Sprintf("%s cannot be read back: %v; next try in %s", c.Store, err, wait.Round(time.Second))})
+		s.say(Notice{ID: j.ID, Word: WordWaitStore, Text: fmt.Sprintf("cannot be read back: %s; next try in %s", of(c.Store, err), wait.Round(time.Second))})
 	})
 	if err != nil {
 		return err
@@ -282,4 +283,12 @@ func (s *Station) readBack(ctx context.Context, d *desk, j *job) error {
 		return fmt.Errorf("store %s: the copy is not as it was sent: %s", c.Store, detail)
 	}
 	return nil
+}
+
+// of is an error with the store's name in front, once.
+func of(store string, err error) string {
+	if text := err.Error(); strings.HasPrefix(text, "store "+store+":") {
+		return text
+	}
+	return fmt.Sprintf("store %s: %v", store, err)
 }

@@ -113,7 +113,11 @@ func (b *bay) open(ctx context.Context, d Drive, ins disc.Insertion, id, text, h
 		opening(true)
 		err = d.Eject(ctx)
 		if err == nil {
-			b.notice(Notice{ID: id, Word: WordEjected, Text: text, Hint: hint})
+			word := WordEjected
+			if t, ok := d.(interface{ HasTray() bool }); ok && !t.HasTray() {
+				word = WordFinished
+			}
+			b.notice(Notice{ID: id, Word: word, Text: text, Hint: hint})
 			return nil
 		}
 		opening(false)

@@ -105,9 +105,12 @@ func describe(s seen) string {
 	if what == "" {
 		what = string(d.Medium)
 	}
-	parts := []string{what, string(d.Kind)}
+	parts := []string{what}
+	if d.Medium != disc.MediumFile {
+		parts = append(parts, string(d.Kind))
+	}
 	if s.identity.Label != "" {
-		parts = append(parts, fmt.Sprintf("label %q", s.identity.Label))
+		parts = append(parts, `label "`+s.identity.Label+`"`) // discfs has made it fit to be shown
 	}
 	if d.Sectors > 0 {
 		parts = append(parts, fmt.Sprintf("%d sectors", d.Sectors))

@@ -25,6 +25,7 @@ const (
 	WordWaitStore      Word = "WAITING FOR STORE"
 	WordRecorded       Word = "RECORDED"
 	WordEjected        Word = "TAKE DISC OUT"
+	WordFinished       Word = "FINISHED" // in the place of TAKE DISC OUT where there is no tray
 	WordEjectFailed    Word = "EJECT FAILED"
 	WordReadBack       Word = "READ BACK"
 	WordDamaged        Word = "COPY DAMAGED"

@@ -24,17 +24,20 @@ type Request struct {
 func (r Request) validate() error {
 	for name, v := range map[string]string{"item": r.Item, "title": r.Title, "side": r.Side, "operator": r.Operator} {
 		if len(v) > 500 {
-			return fmt.Errorf("the %s is %d bytes long; 500 is the most", name, len(v))
+			return fmt.Errorf("%w: the %s is %d bytes long; 500 is the most", ErrRequest, name, len(v))
 		}
 		if strings.ContainsFunc(v, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-			return fmt.Errorf("the %s holds a control character", name)
+			return fmt.Errorf("%w: the %s holds a control character", ErrRequest, name)
 		}
 	}
 	if r.Part < 0 || r.Parts < 0 || (r.Parts > 0 && r.Part > r.Parts) {
-		return fmt.Errorf("part %d of %d cannot be", r.Part, r.Parts)
+		return fmt.Errorf("%w: part %d of %d cannot be", ErrRequest, r.Part, r.Parts)
 	}
 	return nil
 }
+
+// ErrRequest says that what was asked for cannot be, whatever is in the drive.
+var ErrRequest = errors.New("not understood")
 
 // ErrNoDrive says that no drive of that name is known.
 var ErrNoDrive = errors.New("no such drive or file")

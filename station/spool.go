@@ -28,6 +28,9 @@ func (s *spool) lock() (unlock func(), err error) {
 	}
 	path := filepath.Join(s.dir, "lock")
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("lock spool: %w; run it as the station's user, or name a spool of your own (station.spool)", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lock spool: %w", err)
 	}
@@ -36,7 +39,7 @@ func (s *spool) lock() (unlock func(), err error) {
 		n, _ := f.Read(owner) // the error that matters is the lock's
 		f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("lock spool %s: %w (process %s); stop it first, or use the commands that talk to it",
+			return nil, fmt.Errorf("lock spool %s: %w (process %s); wait until it has ended, or stop it. While it is `ripstation run`, the other commands speak to it",
 				s.dir, ErrSpoolTaken, strings.TrimSpace(string(owner[:n])))
 		}
 		return nil, fmt.Errorf("lock spool %s: %w", s.dir, err)

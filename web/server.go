@@ -166,6 +166,8 @@ func faultOf(err error) *Error {
 	switch {
 	case errors.Is(err, station.ErrNoDrive), errors.Is(err, fs.ErrNotExist):
 		e.Code, e.Hint = CodeNotFound, "`ripstation drives` lists the drives; an image file is named by its path"
+	case errors.Is(err, station.ErrRequest):
+		e.Code = CodeUsage
 	case errors.Is(err, station.ErrNoDisc):
 		e.Code = CodeNoDisc
 	case errors.Is(err, fs.ErrPermission), disc.ClassOf(err) == disc.ClassPermission:

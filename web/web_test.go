@@ -236,7 +236,7 @@ func TestRefusals(t *testing.T) {
 		{"POST", "/api/v1/rip", `{"sauce":"x"}`, 400, "sauce"},
 		{"POST", "/api/v1/rip", `{"source":"x"} {}`, 400, "more than one"},
 		{"POST", "/api/v1/rip", `[`, 400, "not the JSON"},
-		{"POST", "/api/v1/rip", `{"source":"x","item":"a\nb"}`, 500, "control character"},
+		{"POST", "/api/v1/rip", `{"source":"x","item":"a\nb"}`, 400, "control character"},
 		{"GET", "/api/v1/rip", "", 404, "there is no GET"},
 		{"GET", "/api/v2/status", "", 404, "the API is under /api/v1/"},
 		{"DELETE", "/api/v1/show/here", "", 404, "there is no DELETE"},

@@ -55,7 +55,11 @@ func (a *app) printView(v catalog.View) error {
 	row("side", orDash(v.Side))
 	row("condition", orDash(v.Condition))
 	row("access", one(string(v.Access)))
-	row("disc", fmt.Sprintf("%s, %s, label %s, sessions %d", one(string(v.Medium)), one(string(v.Kind)), orDash(&v.Label), v.Sessions))
+	what := fmt.Sprintf("%s, %s, label %s", one(string(v.Medium)), one(string(v.Kind)), orDash(&v.Label))
+	if v.Sessions > 1 {
+		what += fmt.Sprintf(", %d sessions", v.Sessions)
+	}
+	row("disc", what)
 	row("disposition", one(string(v.Disposition)))
 	for _, n := range v.Needs {
 		row("needs you", one(n))
