@@ -65,9 +65,9 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &Error{Code: CodeConflict, Message: "another audit is running", Hint: "wait for it to end"})
 		return
 	}
-	defer s.auditing.Store(false)
 	l, err := startLines(w)
 	if err != nil {
+		s.auditing.Store(false)
 		return
 	}
 	var last time.Time
@@ -78,6 +78,7 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request) {
 			_ = l.send(AuditLine{Progress: &p})
 		}
 	})
+	s.auditing.Store(false) // before the caller hears of the end and asks for another
 	line := AuditLine{}
 	if err == nil {
 		line.Report, err = json.Marshal(report)

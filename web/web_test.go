@@ -281,16 +281,21 @@ func TestAuditStreams(t *testing.T) {
 		t.Errorf("an audit that fails: %v", err)
 	}
 	// A caller that leaves ends its audit.
+	leaving, cancel := context.WithCancel(ctx)
+	defer cancel()
 	gone := make(chan error, 1)
 	b.shelf.audit = func(ctx context.Context, _ AuditRequest, _ func(AuditProgress)) (any, error) {
+		cancel()
 		<-ctx.Done()
 		gone <- ctx.Err()
 		return nil, ctx.Err()
 	}
-	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
-	defer cancel()
-	if err := b.c.Audit(short, AuditRequest{}, nil, &report); err == nil {
-		t.Error("an audit that was left gave no error")
+	err = b.c.Audit(leaving, AuditRequest{}, nil, &report)
+	if err == nil {
+		t.Fatal("an audit that was left gave no error")
+	}
+	if code(err) == CodeConflict {
+		t.Fatalf("an audit that has been told as ended still runs: %v", err)
 	}
 	if err := <-gone; !errors.Is(err, context.Canceled) {
 		t.Errorf("the audit ended with %v", err)
