@@ -142,19 +142,6 @@ func (s *rig) start(crash string) {
 	}
 }
 
-// kill ends the daemon as a power cut to it alone would.
-func (s *rig) kill() {
-	s.t.Helper()
-	mark := s.Guest.Mark()
-	if err := s.Guest.Signal(s.ctx, daemon, syscall.SIGKILL); err != nil {
-		s.t.Fatal(err)
-	}
-	if _, err := s.Guest.AwaitExit(s.ctx, mark, daemon); err != nil {
-		s.t.Fatal(err)
-	}
-	s.Log.Note("the daemon was killed")
-}
-
 // awaitCrash waits until the daemon has died at its crash point.
 func (s *rig) awaitCrash() {
 	s.t.Helper()

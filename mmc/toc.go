@@ -1,7 +1,6 @@
 package mmc
 
 import (
-	"context"
 	"encoding/binary"
 	"slices"
 
@@ -196,10 +195,4 @@ func makeTOC(tracks []tocTrack, last *lastSession, raw *rawTOC) disc.TOC {
 	}
 	slices.SortStableFunc(toc.Tracks, func(a, b disc.Track) int { return a.Number - b.Number })
 	return toc
-}
-
-// readTOC asks for one format and gives the raw answer.
-func (d *Drive) readTOC(ctx context.Context, format byte) ([]byte, error) {
-	a, err := d.do(ctx, cdbReadTOC(format, tocRoom), make([]byte, tocRoom), noAddress)
-	return a.data, err
 }
