@@ -9,6 +9,8 @@ const (
 	Warning Outcome = "warning"
 	Failure Outcome = "failure"
 	NotRun  Outcome = "not run"
+	// NotApplicable: there is nothing on the disc that the check looks at.
+	NotApplicable Outcome = "not applicable"
 )
 
 // Check is one thing that was looked at on an image, and what was found.
