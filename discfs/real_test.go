@@ -26,7 +26,7 @@ func tool(t *testing.T, dir, name string, args ...string) {
 	}
 }
 
-func tree(t *testing.T) string {
+func sourceTree(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "tree", "sub"), 0o700); err != nil {
@@ -69,7 +69,7 @@ func outcomes(cs []disc.Check) map[string]disc.Outcome {
 // Images of three real programs: label, systems, and a size that fits the
 // image but not one that is a few sectors shorter than the claim.
 func TestImagesOfRealPrograms(t *testing.T) {
-	dir := tree(t)
+	dir := sourceTree(t)
 	tool(t, dir, "genisoimage", "-quiet", "-J", "-R", "-V", "PLAIN", "-o", "joliet.iso", "tree")
 	tool(t, dir, "genisoimage", "-quiet", "-udf", "-J", "-V", "My Long Volume Label 12345", "-o", "bridge.iso", "tree")
 	tool(t, dir, "xorriso", "-as", "mkisofs", "-quiet", "-V", "XO_DISC", "-o", "xo.iso", "tree")
@@ -142,7 +142,7 @@ func TestImagesOfRealPrograms(t *testing.T) {
 // The claim of an ISO is the whole image of a program that pads nothing, and
 // equals what isoinfo prints as the volume size.
 func TestClaimEqualsImageOfXorriso(t *testing.T) {
-	dir := tree(t)
+	dir := sourceTree(t)
 	tool(t, dir, "xorriso", "-as", "mkisofs", "-quiet", "-no-pad", "-V", "X", "-o", "x.iso", "tree")
 	v, size := readImage(t, filepath.Join(dir, "x.iso"))
 	if len(v.Volumes) != 1 || v.Volumes[0].Bytes != size {
