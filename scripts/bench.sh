@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 mkdir -p .cache/bench
+scripts/packages.sh xorriso genisoimage p7zip-full openssl
 commit=$(git describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null) || commit=
 go build -ldflags "-X main.commit=$commit" -o .cache/bench/bench ./internal/bench
 exec .cache/bench/bench "$@"

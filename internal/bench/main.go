@@ -25,7 +25,7 @@ type part struct {
 	run  func(ctx context.Context, s settings) (section, error)
 }
 
-var parts = []part{{"rip", benchRip}}
+var parts = []part{{"rip", benchRip}, {"files", benchFiles}}
 
 // settings are what a person may say of a measurement.
 type settings struct {
