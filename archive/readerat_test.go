@@ -81,7 +81,7 @@ func readerAt(t *testing.T, s archive.Store, size int) *archive.ReaderAt {
 
 // Whatever is asked for, the bytes are those of the object.
 func TestReaderAtGivesTheBytes(t *testing.T) {
-	for _, size := range []int{0, 1, 32<<10 - 1, 32 << 10, 32<<10 + 1, 300_000, 20 << 20} {
+	for _, size := range []int{0, 1, 32<<10 - 1, 32 << 10, 32<<10 + 1, 300_000, 6 << 20} {
 		body := archivetest.Bytes(uint64(size), size)
 		r := readerAt(t, object(t, body), size)
 		if err := iotest.TestReader(io.NewSectionReader(r, 0, int64(size)), body); err != nil && size < 1<<20 {
@@ -108,7 +108,7 @@ func TestReaderAtGivesTheBytes(t *testing.T) {
 // Who reads on gets few, large requests, and nothing twice. Who looks in here
 // and there moves little.
 func TestReaderAtAsksForWhatIsWorthIt(t *testing.T) {
-	body := archivetest.Bytes(7, 64<<20)
+	body := archivetest.Bytes(7, 32<<20)
 	s := object(t, body)
 	r := readerAt(t, s, len(body))
 	buf := make([]byte, 1<<20)
@@ -127,7 +127,7 @@ func TestReaderAtAsksForWhatIsWorthIt(t *testing.T) {
 	s = object(t, body)
 	r = readerAt(t, s, len(body))
 	for i := range 40 {
-		if _, err := r.ReadAt(buf[:2048], int64(i)*(3<<19)); err != nil {
+		if _, err := r.ReadAt(buf[:2048], int64(i)*(3<<18)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -181,8 +181,12 @@ func TestReaderAtTellsFailures(t *testing.T) {
 		"cut": {func(_ int, _, _ int64, r io.ReadCloser) (io.ReadCloser, error) {
 			return stream{io.MultiReader(io.LimitReader(r, 100), iotest.ErrReader(broken)), r}, nil
 		}, broken},
-		"short": {func(_ int, _, _ int64, r io.ReadCloser) (io.ReadCloser, error) { return stream{io.LimitReader(r, 100), r}, nil }, io.ErrUnexpectedEOF},
-		"none":  {func(_ int, _, _ int64, r io.ReadCloser) (io.ReadCloser, error) { return stream{io.LimitReader(r, 0), r}, nil }, io.ErrUnexpectedEOF},
+		"short": {func(_ int, _, _ int64, r io.ReadCloser) (io.ReadCloser, error) {
+			return stream{io.LimitReader(r, 100), r}, nil
+		}, io.ErrUnexpectedEOF},
+		"none": {func(_ int, _, _ int64, r io.ReadCloser) (io.ReadCloser, error) {
+			return stream{io.LimitReader(r, 0), r}, nil
+		}, io.ErrUnexpectedEOF},
 		"bad at the end": {func(_ int, _, _ int64, r io.ReadCloser) (io.ReadCloser, error) {
 			return stream{io.MultiReader(r, iotest.ErrReader(archive.ErrChecksum)), r}, nil
 		}, archive.ErrChecksum},

@@ -21,6 +21,7 @@ type Config struct {
 	Drives  DrivesConfig  `toml:"drives"`
 	Read    ReadConfig    `toml:"read"`
 	Eject   EjectConfig   `toml:"eject"`
+	Names   NamesConfig   `toml:"names"`
 	Stores  []StoreConfig `toml:"store"`
 	Log     LogConfig     `toml:"log"`
 
@@ -51,6 +52,10 @@ type ReadConfig struct {
 type EjectConfig struct {
 	When  string   `toml:"when"`
 	Retry Duration `toml:"retry"`
+}
+
+type NamesConfig struct {
+	Template string `toml:"template"`
 }
 
 type StoreConfig struct {

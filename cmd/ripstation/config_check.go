@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ripstation/disc"
+	"ripstation/internal/discname"
 )
 
 // validate looks at every value. All mistakes are told at once.
@@ -37,6 +38,9 @@ func (c *Config) validate() error {
 	v.oneOf("read.protected", c.Read.Protected, "hold", "image")
 	v.oneOf("eject.when", c.Eject.When, "stored", "read-back", "imaged")
 	v.span("eject.retry", c.Eject.Retry, time.Second, time.Hour)
+	if _, err := discname.Parse(c.Names.Template); err != nil {
+		v.add("names.template", "%v", err)
+	}
 	v.oneOf("log.format", c.Log.Format, "auto", "text", "json")
 	if l, err := zerolog.ParseLevel(c.Log.Level); err != nil || l == zerolog.NoLevel || c.Log.Level == "" {
 		v.add("log.level", "%q is none of trace, debug, info, warn, error, disabled", c.Log.Level)

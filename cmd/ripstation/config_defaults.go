@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"ripstation/internal/discname"
 )
 
 // homes are the folders that the defaults lie in.
@@ -72,6 +74,7 @@ func defaults(h homes) *Config {
 		Drives: DrivesConfig{Include: []string{"*"}, Exclude: []string{}, Poll: Duration(5 * time.Second)},
 		Read:   ReadConfig{Retries: 3, Chunk: 1 << 20, Protected: "hold"},
 		Eject:  EjectConfig{When: "stored", Retry: Duration(30 * time.Second)},
+		Names:  NamesConfig{Template: discname.Default},
 		Stores: []StoreConfig{{Name: "local", Type: "directory", Required: &yes, Path: filepath.Join(h.state, "store")}},
 		Log:    LogConfig{Level: "info", Format: "auto"},
 	}

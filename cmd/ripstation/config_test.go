@@ -100,7 +100,7 @@ func TestMistakesAreNamed(t *testing.T) {
 	s3 := "[[store]]\nname=\"s\"\ntype=\"s3\"\nbucket=\"b\"\n"
 	for _, c := range []struct{ text, want string }{
 		{"[read]\nretrys = 3", `unknown key "read.retrys"; there are chunk, protected, retries, speed`},
-		{"[reed]\nretries = 3", `unknown key "reed"; there are drives, eject, log, read, station, store`},
+		{"[reed]\nretries = 3", `unknown key "reed"; there are drives, eject, log, names, read, station, store`},
 		{"[[store]]\nname=\"a\"\npfad=\"/x\"", `unknown key "store.pfad"`},
 		{"[[store]]\nname=\"a\"\ntype=\"directory\"\npath=\"/s\"\n[[store]]\nname=\"b\"\ntype=\"directory\"\npath=\"/x/../s\"", `store.b.path: "/s" is the same place as store.a.path`},
 		{"[[store]]\nname=\"a\"\ntype=\"directory\"\npath=\"/s\"\n[[store]]\nname=\"b\"\ntype=\"directory\"\npath=\"/s/t\"", `store.b.path: "/s/t" lies in store.a.path`},
@@ -126,6 +126,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"[station]\nsocket = \"/" + strings.Repeat("x", 200) + "\"", "station.socket: "},
 		{"[log]\nlevel = \"loud\"", `log.level: "loud" is none of`},
 		{"[log]\nformat = \"xml\"", "log.format"},
+		{"[names]\ntemplate = \"{titel}\"", `names.template: unknown placeholder {titel}; there are {date}, {id}, {item}`},
+		{"[names]\ntemplate = \"{item}/{label}\"", "names.template: \"/\" cannot stand in a name"},
 		{"store = []", "store: no store has required = true"},
 		{"[[store]]\nname=\"a\"\ntype=\"directory\"\npath=\"/x\"\nrequired=false", "store: no store has required = true"},
 		{"[[store]]\nname=\"a b\"\ntype=\"directory\"\npath=\"/x\"", `store[0].name: "a b" cannot be a store's name`},
