@@ -28,11 +28,21 @@ type Job struct {
 	Extents []tree.Extent // in the order of the bytes; Size of them count
 	Size    int64
 	Algos   []Algo
+	// Patches are bytes that count in place of those on the image: isomd5sum
+	// digests the area that holds its own sum as spaces. In order, not
+	// overlapping, inside Size.
+	Patches []Patch
 	// Sums has every one of Algos when Err is nil, and Err says why there are
 	// none otherwise: bytes that were not read from the disc (tree.ErrAbsent),
 	// or that lie outside (tree.ErrOutside, tree.ErrShort).
 	Sums map[Algo][]byte
 	Err  error
+}
+
+// Patch is a stretch of a job whose bytes are given.
+type Patch struct {
+	Offset int64 // in the job's bytes
+	Bytes  []byte
 }
 
 // Pass takes the digests of jobs from an image that is read once in order.
