@@ -208,7 +208,7 @@ func checkChecks(cs []disc.Check) error {
 		return invalid("%d checks", len(cs))
 	}
 	for _, c := range cs {
-		if c.Code == "" || !oneOf(c.Outcome, disc.Pass, disc.Warning, disc.Failure, disc.NotRun) {
+		if c.Code == "" || !oneOf(c.Outcome, disc.Pass, disc.Warning, disc.Failure, disc.NotRun, disc.NotApplicable) {
 			return invalid("check %q with outcome %q", clamp(c.Code, 64), clamp(string(c.Outcome), 64))
 		}
 	}
