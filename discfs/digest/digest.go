@@ -3,9 +3,14 @@
 package digest
 
 import (
-	"context"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
 	"errors"
-	"io"
+	"fmt"
+	"hash"
+	"hash/crc32"
 
 	"ripstation/discfs/tree"
 )
@@ -23,6 +28,30 @@ const (
 	CRC32  Algo = "crc32"
 )
 
+func (a Algo) new() (hash.Hash, error) {
+	switch a {
+	case SHA256:
+		return sha256.New(), nil
+	case SHA512:
+		return sha512.New(), nil
+	case SHA1:
+		return sha1.New(), nil
+	case MD5:
+		return md5.New(), nil
+	case CRC32:
+		return crc32.NewIEEE(), nil
+	}
+	return nil, fmt.Errorf("there is no digest %q", a)
+}
+
+// ErrTooMuch says that the files of an image refer to so many more bytes than
+// it has that not all of them were digested.
+var ErrTooMuch = errors.New("the files of this image refer to many times the bytes it has; this one was not read")
+
+// ErrInterleave says that a file section is interleaved in units that no
+// standard allows.
+var ErrInterleave = errors.New("it is interleaved in units smaller than a logical block")
+
 // Job is one sequence of bytes to be digested.
 type Job struct {
 	Extents []tree.Extent // in the order of the bytes; Size of them count
@@ -34,7 +63,7 @@ type Job struct {
 	Patches []Patch
 	// Sums has every one of Algos when Err is nil, and Err says why there are
 	// none otherwise: bytes that were not read from the disc (tree.ErrAbsent),
-	// or that lie outside (tree.ErrOutside, tree.ErrShort).
+	// or that lie outside (tree.ErrOutside, tree.ErrShort), or ErrTooMuch.
 	Sums map[Algo][]byte
 	Err  error
 }
@@ -45,19 +74,56 @@ type Patch struct {
 	Bytes  []byte
 }
 
-// Pass takes the digests of jobs from an image that is read once in order.
-type Pass struct{}
+// minUnit is the smallest logical block (ECMA-119, 6.2.2).
+const minUnit = 512
 
-// New prepares a pass over an image of size bytes. have says which bytes were read from
-// the disc; nil means all. A job with others gets tree.ErrAbsent.
-func New(jobs []*Job, size int64, have func(off, n int64) bool) *Pass { return &Pass{} }
-
-// Block takes the image's next bytes. Blocks follow each other from byte 0. Without data
-// (the disk did not give the block) the jobs that it belongs to are left to Finish.
-func (p *Pass) Block(off, n int64, data []byte) error { return errors.New("not written yet") }
-
-// Finish reads again what the pass could not take in order. After it every job
-// has its Sums or its Err.
-func (p *Pass) Finish(ctx context.Context, r io.ReaderAt) error {
-	return errors.New("not written yet")
+// check reports why a job's bytes are not all on the image, without reading
+// them.
+func (j *Job) check(image int64, have func(off, n int64) bool) error {
+	if j.Size < 0 {
+		return fmt.Errorf("a size of %d bytes", j.Size)
+	}
+	var at int64 // in the job's bytes
+	for _, e := range j.Extents {
+		if at == j.Size {
+			break
+		}
+		if e.Length < 0 {
+			return tree.ErrShort
+		}
+		e.Length = min(e.Length, j.Size-at)
+		at += e.Length
+		if e.Offset < 0 || e.Length == 0 {
+			continue
+		}
+		if e.Unit > 0 && e.Gap > 0 && e.Unit < minUnit {
+			return ErrInterleave
+		}
+		if e.Offset > image || e.Length > image-e.Offset {
+			return tree.ErrOutside
+		}
+		// The bytes of an interleaved section alone fit; now with its gaps.
+		if e.Unit > 0 && e.Gap > 0 && (e.Gap > image || e.End() > image || e.End() < e.Offset) {
+			return tree.ErrOutside
+		}
+		if have == nil {
+			continue
+		}
+		for off, n := range e.Pieces() {
+			if !have(off, n) {
+				return tree.ErrAbsent
+			}
+		}
+	}
+	if at < j.Size {
+		return tree.ErrShort
+	}
+	var end int64
+	for _, x := range j.Patches {
+		if x.Offset < end || x.Offset > j.Size || int64(len(x.Bytes)) > j.Size-x.Offset {
+			return errors.New("bytes that count in place of the image's lie outside of the file or over each other")
+		}
+		end = x.Offset + int64(len(x.Bytes))
+	}
+	return nil
 }
