@@ -16,7 +16,7 @@ demo: build
 
 # Everything but the bench without hardware.
 test: setup
-	scripts/packages.sh xorriso genisoimage udftools gddrescue sqlite3 coreutils util-linux systemd udev attr
+	scripts/packages.sh xorriso genisoimage udftools isomd5sum gddrescue sqlite3 coreutils util-linux systemd udev attr
 	scripts/versitygw.sh
 	go vet ./...
 	@unformatted=$$(find . -name '*.go' -not -path './.*' -exec gofmt -l {} +); \
