@@ -62,3 +62,9 @@ func (c *Counts) of(s Status) *int64 {
 	}
 	return &c.Untried
 }
+
+// Add counts n sectors more of a status.
+func (c *Counts) Add(s Status, n int64) {
+	*c.of(s) += n
+	c.Total += n
+}
