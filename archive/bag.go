@@ -34,7 +34,8 @@ type Bag struct {
 	Info []Tag
 	// Payload are the files under data/.
 	Payload []Payload
-	// Metadata are the tag files under metadata/: small, and held in memory.
+	// Metadata are the tag files under metadata/. A small one is held in memory,
+	// a large one stays where it is and is sent in parts.
 	Metadata []File
 }
 
@@ -50,14 +51,37 @@ type Payload struct {
 	CRC64NVME uint64
 }
 
-// File is one tag file.
+// File is one tag file: the caller gives Path and Body, or everything but the
+// Body. TagFiles fills in the rest.
 type File struct {
 	Path string // "metadata/record.json"
-	Body []byte
+	Body []byte // at most 64 MiB
+	// Source is a file that may be too large for memory, with what was sealed
+	// of it: sent like payload, proved by the same checksum, and listed in the
+	// tag manifests, which come after it. Body is nil then.
+	Source    io.ReaderAt
+	Size      int64  // bytes
+	SHA512    string // lower-case hex
+	SHA256    string // lower-case hex
+	CRC64NVME uint64
 }
 
-// maxTagFile bounds a tag file, which is read whole into memory.
+// maxTagFile bounds a tag file that is held in memory: every one but those
+// with a Source, which nobody reads whole.
 const maxTagFile = 64 << 20
+
+// sealed is f with its size and digests filled in.
+func (f File) sealed() File {
+	if f.Source == nil {
+		f.Size, f.SHA512, f.SHA256, f.CRC64NVME = int64(len(f.Body)), sum("sha512", f.Body), sum("sha256", f.Body), CRC64NVME(f.Body)
+	}
+	return f
+}
+
+// payload is a file with a Source as what is sent in parts.
+func (f File) payload() Payload {
+	return Payload{Path: f.Path, Size: f.Size, Source: f.Source, SHA512: f.SHA512, SHA256: f.SHA256, CRC64NVME: f.CRC64NVME}
+}
 
 // Key is the key of one of the bag's files.
 func (b Bag) Key(path string) string { return b.Prefix + "/" + path }
@@ -66,6 +90,17 @@ func (b Bag) Key(path string) string { return b.Prefix + "/" + path }
 func (b Bag) Size() (n int64) {
 	for _, p := range b.Payload {
 		n += p.Size
+	}
+	return n
+}
+
+// inParts is the number of bytes that are sent in parts.
+func (b Bag) inParts() int64 {
+	n := b.Size()
+	for _, f := range b.Metadata {
+		if f.Source != nil {
+			n += f.Size
+		}
 	}
 	return n
 }
@@ -98,22 +133,37 @@ func (b Bag) check() error {
 		if err := name(p.Path, payloadDir); err != nil {
 			return err
 		}
-		if p.Size < 0 || p.Source == nil {
-			return fmt.Errorf("bag %s: %s has no source or a negative size", b.Prefix, p.Path)
-		}
-		if !isDigest(p.SHA512, 64) || !isDigest(p.SHA256, 32) {
-			return fmt.Errorf("bag %s: the digests of %s are not lower-case hex of SHA-512 and SHA-256", b.Prefix, p.Path)
+		if err := b.checkSource(p); err != nil {
+			return err
 		}
 	}
 	for _, f := range b.Metadata {
 		if err := name(f.Path, metadataDir); err != nil {
 			return err
 		}
-		if len(f.Body) > maxTagFile {
+		switch {
+		case len(f.Body) > maxTagFile:
 			return fmt.Errorf("bag %s: %s is larger than %d bytes", b.Prefix, f.Path, maxTagFile)
+		case f.Source == nil:
+		case f.Body != nil:
+			return fmt.Errorf("bag %s: %s has a body and a source", b.Prefix, f.Path)
+		default:
+			if err := b.checkSource(f.payload()); err != nil {
+				return err
+			}
 		}
 	}
 	return checkTags(b.Info)
+}
+
+func (b Bag) checkSource(p Payload) error {
+	if p.Size < 0 || p.Source == nil {
+		return fmt.Errorf("bag %s: %s has no source or a negative size", b.Prefix, p.Path)
+	}
+	if !isDigest(p.SHA512, 64) || !isDigest(p.SHA256, 32) {
+		return fmt.Errorf("bag %s: the digests of %s are not lower-case hex of SHA-512 and SHA-256", b.Prefix, p.Path)
+	}
+	return nil
 }
 
 func isDigest(s string, size int) bool {
@@ -122,25 +172,28 @@ func isDigest(s string, size int) bool {
 }
 
 // TagFiles gives everything but the payload, in the order in which it is
-// written: the tag manifests last, the SHA-512 one at the very end.
+// written, each with its size and digests: the tag manifests last, the SHA-512
+// one at the very end.
 func (b Bag) TagFiles() ([]File, error) {
 	if err := b.check(); err != nil {
 		return nil, err
 	}
 	info := slices.Clone(b.Info)
 	info = append(info, Tag{"Payload-Oxum", fmt.Sprintf("%d.%d", b.Size(), len(b.Payload))})
-	files := []File{{bagItFile, []byte(bagItText)}, {bagInfoFile, formatTags(info)}}
-	files = append(files, b.Metadata...)
-
+	small := func(path string, body []byte) File { return File{Path: path, Body: body}.sealed() }
+	files := []File{small(bagItFile, []byte(bagItText)), small(bagInfoFile, formatTags(info))}
+	for _, f := range b.Metadata {
+		files = append(files, f.sealed())
+	}
 	var p512, p256, t512, t256 []manifestLine
 	for _, p := range b.Payload {
 		p512 = append(p512, manifestLine{p.SHA512, p.Path})
 		p256 = append(p256, manifestLine{p.SHA256, p.Path})
 	}
-	files = append(files, File{manifest256, formatManifest(p256)}, File{manifest512, formatManifest(p512)})
+	files = append(files, small(manifest256, formatManifest(p256)), small(manifest512, formatManifest(p512)))
 	for _, f := range files {
-		t512 = append(t512, manifestLine{sum("sha512", f.Body), f.Path})
-		t256 = append(t256, manifestLine{sum("sha256", f.Body), f.Path})
+		t512 = append(t512, manifestLine{f.SHA512, f.Path})
+		t256 = append(t256, manifestLine{f.SHA256, f.Path})
 	}
-	return append(files, File{tagManifest256, formatManifest(t256)}, File{TagManifest, formatManifest(t512)}), nil
+	return append(files, small(tagManifest256, formatManifest(t256)), small(TagManifest, formatManifest(t512))), nil
 }

@@ -12,14 +12,16 @@ var ErrSourceChanged = errors.New("the spool's image no longer matches what was 
 
 // SendOptions are what a caller of Send may hook in; all may be nil.
 type SendOptions struct {
-	// Progress is told how many payload bytes the store holds, of how many.
-	// done falls back when a file has to be begun anew.
+	// Progress is told how many bytes the store holds, of how many: payload,
+	// and tag files with a Source. done falls back when a file has to be begun
+	// anew.
 	Progress func(done, total int64)
-	// BeforeComplete is called with a payload file's key before the store is
-	// told to make it visible, so that the intent can be written down first.
-	// It is not called for a file that the store has already.
+	// BeforeComplete is called with the key of a payload file, or of a tag file
+	// with a Source, before the store is told to make it visible, so that the
+	// intent can be written down first. It is not called for a file that the
+	// store has already.
 	BeforeComplete func(key string) error
-	// AfterComplete is called when the store has confirmed a payload file.
+	// AfterComplete is called when the store has confirmed such a file.
 	AfterComplete func(key string, info Info) error
 	// Retry is asked after a failure that waiting may mend: it waits and
 	// returns nil to have the same step tried again, or returns the error that
@@ -33,13 +35,13 @@ type SendResult struct {
 	TagManifest string // SHA-512 of the object written last; it stands for the whole bag
 	SentParts   int    // parts sent now
 	HeldParts   int    // parts that the store had
-	SentBytes   int64  // payload bytes sent now
+	SentBytes   int64  // bytes of those parts sent now
 	// AlreadyWhole is true when the tag manifest was there when Send began.
 	AlreadyWhole bool
 }
 
-// Send brings a bag into a store: payload first, then the tag files, the tag
-// manifest last of all. It may be called again after any failure or crash and
+// Send brings a bag into a store: payload first, then the tag files, large and
+// small, the tag manifest last of all. It may be called again after any failure or crash and
 // goes on where it was; parts that the store holds are read from the source
 // again, to prove them, but not sent. Every byte sent is held against the
 // checksum taken at the seal.
@@ -53,7 +55,7 @@ func Send(ctx context.Context, store Store, bag Bag, opts SendOptions) (SendResu
 		return res, fmt.Errorf("%w: %w", ErrPermanent, err)
 	}
 	last := tags[len(tags)-1]
-	res.TagManifest = sum("sha512", last.Body)
+	res.TagManifest = last.SHA512
 	err = persist(ctx, opts, func() error {
 		_, err := store.Stat(ctx, bag.Key(last.Path))
 		res.AlreadyWhole = err == nil
@@ -65,7 +67,7 @@ func Send(ctx context.Context, store Store, bag Bag, opts SendOptions) (SendResu
 	if err != nil {
 		return res, err
 	}
-	s := sender{store: store, opts: opts, total: bag.Size(), res: &res}
+	s := sender{store: store, opts: opts, total: bag.inParts(), res: &res}
 	for _, p := range bag.Payload {
 		info, err := s.payload(ctx, bag.Key(p.Path), p)
 		if err != nil {
@@ -74,6 +76,12 @@ func Send(ctx context.Context, store Store, bag Bag, opts SendOptions) (SendResu
 		res.Payload = append(res.Payload, info)
 	}
 	for _, f := range tags {
+		if f.Source != nil {
+			if _, err := s.payload(ctx, bag.Key(f.Path), f.payload()); err != nil {
+				return res, err
+			}
+			continue
+		}
 		if err := persist(ctx, opts, func() error { return store.Put(ctx, bag.Key(f.Path), f.Body) }); err != nil {
 			return res, err
 		}

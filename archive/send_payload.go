@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// sender carries what the payload files of one Send share.
+// sender carries what the files share that one Send sends in parts.
 type sender struct {
 	store       Store
 	opts        SendOptions

@@ -3,9 +3,6 @@ package station
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -164,9 +161,7 @@ func (s *Station) tagFiles(j *job) (files []catalog.Object, err error) {
 	defer closeBag()
 	tags, err := bag.TagFiles()
 	for _, f := range tags {
-		h512, h256 := sha512.Sum512(f.Body), sha256.Sum256(f.Body)
-		files = append(files, catalog.Object{Role: catalog.RoleTag, Path: f.Path, Size: int64(len(f.Body)),
-			SHA512: hex.EncodeToString(h512[:]), SHA256: hex.EncodeToString(h256[:])})
+		files = append(files, catalog.Object{Role: catalog.RoleTag, Path: f.Path, Size: f.Size, SHA512: f.SHA512, SHA256: f.SHA256})
 	}
 	return files, err
 }
