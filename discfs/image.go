@@ -16,7 +16,8 @@ import (
 type Image struct {
 	Size int64
 	tree.Found
-	r io.ReaderAt
+	r    io.ReaderAt
+	have func(off, n int64) bool
 	// wanted is what was asked for and not there.
 	wanted []tree.Extent
 }
@@ -29,7 +30,7 @@ var formats = []func(*tree.Source) tree.Found{iso9660.Read, udf.Read, apple.Read
 // Open fail: what cannot be read or believed is told in Checks and in the
 // nodes' Err.
 func Open(r io.ReaderAt, size int64, have func(off, n int64) bool) *Image {
-	m := &Image{Size: size, r: r}
+	m := &Image{Size: size, r: r, have: have}
 	for _, read := range formats {
 		src := tree.NewSource(r, size).Gate(have)
 		f := read(src)

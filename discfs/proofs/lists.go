@@ -68,7 +68,7 @@ func (p *Proofs) planLists(v *tree.Volume, names *resolver) {
 		if l.used == 0 {
 			return
 		}
-		p.sheet.Pass(listDigests, "%s agree with %s on the disc", count(l.right, "file", "files"), count(l.used, "checksum file", "checksum files"))
+		p.sheet.Pass(listDigests, "the digests of %s are those of %s on the disc", count(l.right, "file", "files"), count(l.used, "checksum file", "checksum files"))
 		p.sheet.Pass(listFiles, "%s are there", count(l.there, "named file", "named files"))
 	})
 }

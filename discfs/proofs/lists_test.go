@@ -70,7 +70,7 @@ func TestListsThatNameWhatIsNotThere(t *testing.T) {
 	d := newDisc(map[string]string{"a": "a", "d/x": "x", "MD5SUMS": sum("a") + "  a\n" + sum("b") + "  b\n" + sum("") + "  MD5SUMS\n" + sum("d") + "  d\n"})
 	cs := d.checks(t)
 	want(t, cs, listFiles, disc.Failure, "MD5SUMS: b is not on the disc", "MD5SUMS: d is not")
-	want(t, cs, listDigests, disc.Pass, "1 file agree")
+	want(t, cs, listDigests, disc.Pass, "digests of 1 file")
 
 	d = newDisc(map[string]string{"other.md5": sum("b") + "  b\n"})
 	want(t, d.checks(t), listFiles, disc.Warning, "none of which is on the disc")

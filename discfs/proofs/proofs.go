@@ -145,7 +145,7 @@ func (p *Proofs) file(n *tree.Node, a digest.Algo) (*digest.Job, error) {
 // were not read from the disc, or a bound was reached. All other errors say that
 // data is missing.
 func unread(err error) bool {
-	for _, e := range []error{tree.ErrAbsent, tree.ErrBudget, errTooMuch, context.Canceled, context.DeadlineExceeded} {
+	for _, e := range []error{tree.ErrAbsent, tree.ErrBudget, digest.ErrTooMuch, errTooMuch, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, e) {
 			return true
 		}
