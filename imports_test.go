@@ -34,6 +34,7 @@ var rooms = map[string][]string{
 	"discfs/udf":          {"discfs/tree"},
 	"discfs/apple":        {"discfs/tree"},
 	"discfs/boot":         {"discfs/tree"},
+	"discfs/export":       {"discfs/tree"},
 	"catalog":             {},
 	"archive":             {},
 	"audit":               {"catalog", "archive"},
@@ -41,7 +42,7 @@ var rooms = map[string][]string{
 	"web":                 {"station", "audit"},
 	"archive/archivetest": {"archive", "internal/versitygw"},
 
-	"cmd/ripstation": {"web", "station", "watcher", "mmc", "audit", "ripper", "discfs", "catalog", "archive",
+	"cmd/ripstation": {"web", "station", "watcher", "mmc", "audit", "ripper", "discfs", "discfs/tree", "discfs/export", "catalog", "archive",
 		"internal/simdrive", "internal/isoimage"},
 
 	"internal/isoimage":       {},

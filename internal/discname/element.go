@@ -32,7 +32,7 @@ func clean(s string) string {
 // no space or dot at its end. It is empty when nothing is left.
 func Element(s string) string {
 	s = strings.TrimLeft(clean(s), " ")
-	s = trimEnd(cut(s, Max))
+	s = trimEnd(Cut(s, Max))
 	if s == "" {
 		return ""
 	}
@@ -42,20 +42,20 @@ func Element(s string) string {
 	if reserved(s) {
 		s = "_" + s
 	}
-	return trimEnd(cut(s, Max))
+	return trimEnd(Cut(s, Max))
 }
 
 // Fit puts a suffix behind a name and shortens the name as far as it takes.
 // The suffix is the caller's own, and short.
 func Fit(name, suffix string) string {
-	s := trimEnd(cut(name, max(Max-len(suffix), 0))) + suffix
+	s := trimEnd(Cut(name, max(Max-len(suffix), 0))) + suffix
 	return Element(s)
 }
 
 func trimEnd(s string) string { return strings.TrimRight(s, " .") }
 
-// cut shortens s to at most n bytes without cutting through a character.
-func cut(s string, n int) string {
+// Cut shortens s to at most n bytes without cutting through a character.
+func Cut(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
