@@ -17,6 +17,7 @@ import (
 type app struct {
 	in        io.Reader
 	out       io.Writer // results; made safe for a terminal
+	raw       io.Writer // the bytes of files; as they are, unless it is a terminal
 	talk      io.Writer // everything else; made safe for a terminal
 	err       io.Writer // stderr as it is, for progress bars and logs
 	terminal  bool      // stderr is one
@@ -28,8 +29,9 @@ type app struct {
 // execute runs one command line and gives its exit code.
 func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
 	a := &app{in: in, out: safeWriter{out}, talk: safeWriter{errs}, err: errs}
-	if f, ok := errs.(*os.File); ok {
-		a.terminal = term.IsTerminal(int(f.Fd()))
+	a.raw, a.terminal = out, isTerminal(errs)
+	if isTerminal(out) {
+		a.raw = a.out
 	}
 	root := a.root()
 	root.SetArgs(args)
@@ -40,6 +42,11 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 		return a.tell(&failure{exitUsage, err})
 	}
 	return a.tell(root.ExecuteContext(ctx))
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func (a *app) root() *cobra.Command {
@@ -60,6 +67,7 @@ missing, 4 findings, 5 could not look.`,
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results as JSON")
 	root.SetFlagErrorFunc(badFlag)
 	root.AddCommand(a.runVerb(), a.ripVerb(), a.drivesVerb(), a.statusVerb(), a.listVerb(), a.showVerb(), a.annotateVerb(),
+		a.lsVerb(), a.catVerb(), a.extractVerb(),
 		a.ejectVerb(), a.auditVerb(), a.configVerb(), a.demoVerb(), a.versionVerb())
 	return root
 }
