@@ -234,11 +234,14 @@ func contents(m *discfs.Image, image io.ReaderAt, have func(off, n int64) bool) 
 }
 
 // lesser holds what is read of a part of an image to what is read of the whole.
+// The directory that deep ones were moved to shows where not all of them could
+// be put back.
 func lesser(t testing.TB, part content, broken map[string]error, whole content) {
 	t.Helper()
 	for key, text := range part {
 		want, ok := whole[key]
 		switch {
+		case !ok && strings.HasPrefix(key, "Rock Ridge rr_moved"):
 		case !ok:
 			t.Fatalf("%s: is on a part of the image and not on the whole", key)
 		case text == want:

@@ -1,6 +1,7 @@
 package discfs_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -92,8 +93,13 @@ func TestRealImages(t *testing.T) {
 				t.Errorf("this package lists\n%s\nxorriso\n%s", strings.Join(lines, "\n"), strings.Join(got, "\n"))
 			}
 			for _, c := range slices.Concat(m.Checks, d.Checks()) {
-				if c.Outcome == disc.Failure || c.Outcome == disc.Warning {
+				switch c.Outcome {
+				case disc.Failure, disc.NotRun:
 					t.Errorf("%s, %s: %s (%s)", c.Code, c.Outcome, c.Message, c.Name)
+				case disc.Warning: // xorriso has Joliet directories that are their own parents
+					if c.Code != "F206" {
+						t.Errorf("%s, %s: %s (%s)", c.Code, c.Outcome, c.Message, c.Name)
+					}
 				}
 			}
 		})
@@ -188,10 +194,14 @@ func TestVolumesAreFileSystems(t *testing.T) {
 		}
 	}
 	for _, s := range samples(t) {
-		check(s.name, discfs.Open(strings.NewReader(string(s.bytes)), int64(len(s.bytes)), nil))
+		check(s.name, discfs.Open(bytes.NewReader(s.bytes), int64(len(s.bytes)), nil))
 	}
 	for _, name := range realImages {
-		m, _ := openFile(t, filepath.Join("../.cache/real-images", name))
-		check(name, m)
+		// In memory: the test reads byte by byte.
+		p, err := os.ReadFile(filepath.Join("../.cache/real-images", name))
+		if err != nil {
+			t.Fatalf("%v (scripts/real-images.sh fetches it)", err)
+		}
+		check(name, discfs.Open(bytes.NewReader(p), int64(len(p)), nil))
 	}
 }

@@ -57,7 +57,7 @@ var recipes = []struct {
 	{"rock ridge and joliet of xorriso", true, func(t testing.TB, dir string) {
 		program(t, dir, "xorriso", "-as", "mkisofs", "-quiet", "-no-pad", "-R", "-J", "--md5", "-V", "XO", "-o", "out", "tree")
 	}},
-	{"rock ridge, boot and zisofs-less hybrid of xorriso", true, func(t testing.TB, dir string) {
+	{"rock ridge, El Torito and HFS+ of xorriso", true, func(t testing.TB, dir string) {
 		if err := os.WriteFile(filepath.Join(dir, "tree", "boot.img"), make([]byte, 2048), 0o600); err != nil {
 			t.Fatal(err)
 		}
