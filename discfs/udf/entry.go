@@ -1,0 +1,337 @@
+package udf
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"ripstation/discfs/tree"
+)
+
+const (
+	// maxExtents bounds those of one file.
+	maxExtents = 1 << 20
+	// maxContinued bounds the chain of allocation extents of one file.
+	maxContinued = 1 << 16
+	maxIndirect  = 64
+)
+
+// longAD is a long allocation descriptor (ECMA-167 4/14.14.2).
+type longAD struct {
+	n     int64 // bytes
+	kind  byte  // of the extent
+	block int64
+	ref   uint16 // partition reference
+}
+
+func parseLong(p []byte) longAD {
+	l := le32(p)
+	return longAD{int64(l & 0x3fffffff), byte(l >> 30), int64(le32(p[4:])), le16(p[8:])}
+}
+
+// entry is a file entry or extended file entry (4/14.9, 4/14.17).
+type entry struct {
+	kind                                 byte // file type of the ICB tag (4/14.6.6)
+	mode                                 fs.FileMode
+	uid, gid                             int64
+	links                                int
+	size                                 int64
+	extents                              []tree.Extent
+	modified, accessed, changed, created time.Time
+	meta                                 []tree.Extent // blocks that it stands in
+	streams                              longAD
+	err                                  error // why the extents are not all there
+}
+
+// icb reads the entry that an ICB leads to, and says where it stands. With
+// strategy 4096 the last of a chain counts (UDF 2.60, 2.3.5.1).
+func (r *reader) icb(at longAD) (e entry, off int64, err error) {
+	var meta []tree.Extent
+	for range maxIndirect {
+		p, o, err := r.block(at)
+		if err != nil {
+			return e, o, err
+		}
+		id, err := checkTag(p, at.block)
+		if err != nil {
+			return e, o, err
+		}
+		if id != tagFileEntry && id != tagExtendedFile {
+			return e, o, fmt.Errorf("a descriptor of type %d stands where a file entry should", id)
+		}
+		if e, err = r.entry(p, o, at.ref); err != nil {
+			return e, o, err
+		}
+		meta = append(meta, tree.Extent{Offset: o, Length: r.bs})
+		e.meta = append(meta, e.meta...)
+		off = o
+		if le16(p[20:]) != 4096 {
+			return e, off, nil
+		}
+		// The indirect entry stands in the next block of the ICB.
+		q, o, err := r.block(longAD{block: at.block + 1, ref: at.ref})
+		if err != nil {
+			return e, off, nil
+		}
+		if id, err := checkTag(q, at.block+1); err != nil || id != tagIndirect {
+			return e, off, nil
+		}
+		meta = append(meta, tree.Extent{Offset: o, Length: r.bs})
+		next := parseLong(q[36:])
+		if next.n == 0 {
+			return e, off, nil
+		}
+		at = next
+	}
+	return e, off, errors.New("its chain of entries has no end")
+}
+
+// block reads one block.
+func (r *reader) block(at longAD) (p []byte, off int64, err error) {
+	if int(at.ref) >= len(r.maps) {
+		return nil, 0, fmt.Errorf("there is no partition reference %d", at.ref)
+	}
+	off, _, err = r.maps[at.ref].place(at.block)
+	if err != nil {
+		return nil, off, err
+	}
+	p, err = r.bytes(off, int(r.bs))
+	return p, off, err
+}
+
+// entry reads a file entry whose tag was proved. off is where it stands.
+func (r *reader) entry(p []byte, off int64, ref uint16) (e entry, err error) {
+	if len(p) < 216 {
+		return e, errors.New("it is too short for a file entry")
+	}
+	extended := le16(p) == tagExtendedFile
+	e.kind = p[27]
+	flags := le16(p[34:])
+	e.uid, e.gid = owner(le32(p[36:])), owner(le32(p[40:]))
+	e.mode = mode(e.kind, le32(p[44:]), flags)
+	e.links = int(le16(p[48:]))
+	size := le64(p[56:])
+	if size > 1<<62 {
+		return e, fmt.Errorf("it says that the file has %d bytes", size)
+	}
+	e.size = int64(size)
+	times, lengths := 72, 168
+	if extended {
+		times, lengths = 80, 208
+		e.created = stamp(p[104:])
+		e.streams = parseLong(p[152:])
+	}
+	e.accessed, e.modified = stamp(p[times:]), stamp(p[times+12:])
+	e.changed = stamp(p[times+24:])
+	if extended {
+		e.changed = stamp(p[times+36:])
+	}
+	ea, ad := int64(le32(p[lengths:])), int64(le32(p[lengths+4:]))
+	at := int64(lengths + 8)
+	if ea > int64(len(p))-at || ad > int64(len(p))-at-ea {
+		return e, fmt.Errorf("its attributes of %d bytes and allocation descriptors of %d do not fit into its block", ea, ad)
+	}
+	if !extended {
+		e.created = creation(p[at : at+ea])
+	}
+	at += ea
+	if flags&7 == 3 { // the data stand in the entry itself (4/14.6.8)
+		if e.size > ad {
+			e.err = tree.ErrShort
+		}
+		if n := min(e.size, ad); n > 0 {
+			e.extents = []tree.Extent{{Offset: off + at, Length: n}}
+		}
+		return e, nil
+	}
+	e.err = r.allocation(&e, p[at:at+ad], flags&7, ref)
+	return e, nil
+}
+
+func owner(n uint32) int64 {
+	if n == 1<<32-1 {
+		return -1
+	}
+	return int64(n)
+}
+
+// mode turns type and permissions (4/14.9.5) into Go's.
+func mode(kind byte, perm uint32, flags uint16) fs.FileMode {
+	var m fs.FileMode
+	for i := range uint(3) { // other, group, owner
+		p := perm >> (5 * i)
+		m |= fs.FileMode(p&4|p&2|p&1) << (3 * i)
+	}
+	switch kind {
+	case 4:
+		m |= fs.ModeDir
+	case 6:
+		m |= fs.ModeDevice
+	case 7:
+		m |= fs.ModeDevice | fs.ModeCharDevice
+	case 9:
+		m |= fs.ModeNamedPipe
+	case 10:
+		m |= fs.ModeSocket
+	case 12:
+		m |= fs.ModeSymlink
+	}
+	for bit, f := range map[uint16]fs.FileMode{1 << 6: fs.ModeSetuid, 1 << 7: fs.ModeSetgid, 1 << 8: fs.ModeSticky} {
+		if flags&bit != 0 {
+			m |= f
+		}
+	}
+	return m
+}
+
+// creation looks for the file times attribute among extended attributes
+// (4/14.10.5).
+func creation(p []byte) time.Time {
+	if len(p) < 24 {
+		return time.Time{}
+	}
+	for p = p[24:]; len(p) >= 12; {
+		n := int(le32(p[8:]))
+		if n < 12 || n > len(p) {
+			break
+		}
+		if le32(p) == 5 && n >= 32 && le32(p[16:])&1 != 0 {
+			return stamp(p[20:])
+		}
+		p = p[n:]
+	}
+	return time.Time{}
+}
+
+// allocation reads allocation descriptors (4/14.14) of the kind: 0 short, 1
+// long, 2 extended.
+func (r *reader) allocation(e *entry, p []byte, kind uint16, ref uint16) error {
+	size, ok := map[uint16]int{0: 8, 1: 16, 2: 20}[kind]
+	if !ok {
+		return fmt.Errorf("its allocation descriptors are of the unknown kind %d", kind)
+	}
+	for range maxContinued {
+		var next *longAD
+		for ; len(p) >= size; p = p[size:] {
+			d := longAD{ref: ref}
+			switch kind {
+			case 0:
+				l := le32(p)
+				d.n, d.kind, d.block = int64(l&0x3fffffff), byte(l>>30), int64(le32(p[4:]))
+			case 1:
+				d = parseLong(p)
+			case 2:
+				l := le32(p)
+				d.n, d.kind, d.block, d.ref = int64(l&0x3fffffff), byte(l>>30), int64(le32(p[12:])), le16(p[16:])
+			}
+			if d.n == 0 {
+				break // the end of the list (4/12)
+			}
+			if d.kind == 3 {
+				next = &d
+				break
+			}
+			if err := r.extent(e, d); err != nil {
+				return err
+			}
+		}
+		if next == nil {
+			return nil
+		}
+		q, off, err := r.block(*next)
+		if err != nil {
+			return fmt.Errorf("its allocation descriptors go on at block %d: %w", next.block, err)
+		}
+		id, err := checkTag(q, next.block)
+		if err == nil && id != tagAllocation {
+			err = errTag
+		}
+		if err != nil {
+			return fmt.Errorf("its allocation descriptors go on at block %d: %w", next.block, err)
+		}
+		for _, m := range e.meta {
+			if m.Offset == off {
+				return errors.New("its allocation descriptors go round in a circle")
+			}
+		}
+		if len(e.meta) > 1<<12 {
+			return errors.New("its chain of allocation descriptors is too long")
+		}
+		e.meta = append(e.meta, tree.Extent{Offset: off, Length: r.bs})
+		n := min(int64(le32(q[20:])), r.bs-24)
+		p = q[24 : 24+n]
+	}
+	return errors.New("its chain of allocation descriptors has no end")
+}
+
+// extent adds one extent to a file, in as many pieces as the partition needs.
+func (r *reader) extent(e *entry, d longAD) error {
+	if d.kind != 0 { // not recorded (4/14.14.1.1)
+		return e.add(tree.Extent{Offset: tree.Hole, Length: d.n})
+	}
+	if int(d.ref) >= len(r.maps) {
+		return fmt.Errorf("there is no partition reference %d", d.ref)
+	}
+	for left, block := d.n, d.block; left > 0; {
+		off, run, err := r.maps[d.ref].place(block)
+		if err != nil {
+			return fmt.Errorf("block %d: %w", block, err)
+		}
+		n := min(left, run*r.bs)
+		if r.work++; r.work > 4*(r.src.Size()/r.bs)+1<<16 {
+			return tree.ErrBudget
+		}
+		if err := e.add(tree.Extent{Offset: off, Length: n}); err != nil {
+			return err
+		}
+		left -= n
+		block += run
+	}
+	return nil
+}
+
+// add joins what follows on the image.
+func (e *entry) add(x tree.Extent) error {
+	if n := len(e.extents); n > 0 {
+		last := &e.extents[n-1]
+		if x.Offset >= 0 && last.Offset >= 0 && last.Offset+last.Length == x.Offset || x.Offset < 0 && last.Offset < 0 && last.Length < 1<<61 {
+			last.Length += x.Length
+			return nil
+		}
+	}
+	if len(e.extents) == maxExtents {
+		return fmt.Errorf("it has more than %d extents", maxExtents)
+	}
+	e.extents = append(e.extents, x)
+	return nil
+}
+
+// content reads bytes of a file for its structure's sake.
+func (r *reader) content(e entry, off int64, n int) ([]byte, error) {
+	var out []byte
+	for _, x := range e.extents {
+		if off >= x.Length {
+			off -= x.Length
+			continue
+		}
+		k := min(x.Length-off, int64(n-len(out)))
+		if x.Offset < 0 {
+			if k > 1<<20 {
+				return nil, errors.New("a hole stands where a structure should")
+			}
+			out = append(out, make([]byte, k)...)
+		} else {
+			p, err := r.src.Read(x.Offset+off, int(k))
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, p...)
+		}
+		off = 0
+		if len(out) == n {
+			return out, nil
+		}
+	}
+	return nil, tree.ErrShort
+}
