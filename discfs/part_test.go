@@ -14,7 +14,7 @@ import (
 // their names.
 func TestSamplesHoldTheirSource(t *testing.T) {
 	for _, s := range samples(t) {
-		m := examine(t, bytes.NewReader(s.bytes), int64(len(s.bytes)), nil, 1<<20)
+		m := examine(t, bytes.NewReader(s.bytes), int64(len(s.bytes)), nil, 1<<20, true)
 		all, broken := contents(m, bytes.NewReader(s.bytes), nil)
 		if len(broken) > 0 {
 			t.Errorf("%s: %v", s.name, broken)
@@ -48,7 +48,7 @@ func TestCutAtEverySector(t *testing.T) {
 		all, _ := contents(whole, bytes.NewReader(s.bytes), nil)
 		for _, n := range cuts(s) {
 			part := s.bytes[:n]
-			m := examine(t, bytes.NewReader(part), n, nil, 1<<20)
+			m := examine(t, bytes.NewReader(part), n, nil, 1<<20, true)
 			got, broken := contents(m, bytes.NewReader(part), nil)
 			lesser(t, got, broken, all)
 			if t.Failed() {
@@ -111,7 +111,7 @@ func TestEachSectorMissing(t *testing.T) {
 			for i := range other[gone:min(gone+disc.SectorSize, size)] {
 				other[gone+int64(i)] ^= 0x55
 			}
-			m := examine(t, bytes.NewReader(other), size, have, 1<<20)
+			m := examine(t, bytes.NewReader(other), size, have, 1<<20, true)
 			got, broken := contents(m, bytes.NewReader(other), have)
 			lesser(t, got, broken, all)
 			if t.Failed() {

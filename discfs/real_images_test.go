@@ -53,7 +53,7 @@ func TestRealImages(t *testing.T) {
 			}
 			m, f := openFile(t, image)
 			st, _ := f.Stat()
-			examine(t, f, st.Size(), nil, 1<<20)
+			examine(t, f, st.Size(), nil, 1<<20, true)
 			v := m.Main()
 			if v == nil {
 				t.Fatalf("no tree; checks %+v", m.Checks)

@@ -180,7 +180,7 @@ func (s *stream) take(off, n int64, data []byte) {
 func (p *Pass) Finish(ctx context.Context, r io.ReaderAt) error {
 	again := slices.Concat(p.again, p.open, p.waiting)
 	p.again, p.open, p.waiting = nil, nil, nil
-	buf := make([]byte, 256<<10)
+	buf := make([]byte, min(256<<10, p.image))
 	for i, s := range again {
 		if s.stop != nil {
 			s.stop()

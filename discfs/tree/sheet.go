@@ -29,6 +29,9 @@ type entry struct {
 // maxTexts is how many of a check's faults are told; the others are counted.
 const maxTexts = 3
 
+// maxText is how many characters a fault is told in; paths can be long.
+const maxText = 1000
+
 // NewSheet is an empty sheet of those codes.
 func NewSheet(codes []Code) *Sheet { return &Sheet{codes: codes, rows: map[string]*entry{}} }
 
@@ -55,13 +58,19 @@ func (s *Sheet) add(code string, o disc.Outcome, format string, a ...any) {
 	}
 	switch d := severity[o] - severity[e.outcome]; {
 	case d > 0:
-		*e = entry{outcome: o, texts: []string{fmt.Sprintf(format, a...)}}
+		*e = entry{outcome: o, texts: []string{oneLine(fmt.Sprintf(format, a...))}}
 	case d < 0 || o == disc.Pass:
 	case len(e.texts) < maxTexts:
-		e.texts = append(e.texts, fmt.Sprintf(format, a...))
+		e.texts = append(e.texts, oneLine(fmt.Sprintf(format, a...)))
 	default:
 		e.more++
 	}
+}
+
+// oneLine makes a text of one line fit to be shown: errors that were joined have
+// several.
+func oneLine(text string) string {
+	return spell(strings.ReplaceAll(text, "\n", "; "), maxText, true)
 }
 
 // Checks are all codes in their order, each with one outcome and sentence.
