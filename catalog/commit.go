@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 
 	"ripstation/disc"
 )
@@ -24,10 +25,15 @@ type Commit struct {
 	RecordBytes []byte
 	// Files are the bag's other files (tag files and manifests), as far as
 	// they are known; with them an audit can tell a forged manifest.
-	Files  []Object
-	Needs  []Need
-	Copies []Copy
-	Events []Event // later than those in the record
+	Files []Object
+	// FileList opens the bag's metadata/files.json, which must be among Files
+	// with its size and SHA-256; nil when the bag has none. It is read once, in
+	// one go, and not at all when the image is in the catalog already. A list
+	// with other bytes than the bag's is ErrInvalid.
+	FileList func() (io.ReadCloser, error)
+	Needs    []Need
+	Copies   []Copy
+	Events   []Event // later than those in the record
 }
 
 // Attempt is a capture that gave no image: audio, blank, failed, interrupted,
@@ -56,6 +62,9 @@ func (c *Catalog) Commit(ctx context.Context, in Commit) error {
 	if err := checkObjects(in.Files, false); err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
+	if _, _, err := fileListOf(in); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
 	sum := sha256.Sum256(in.RecordBytes)
 	return c.write(ctx, op, func(tx *sql.Tx) error {
 		old, ok, err := records.one(ctx, tx, "WHERE carrier = ? AND version = ?", id, version)
@@ -81,6 +90,9 @@ func (c *Catalog) Commit(ctx context.Context, in Commit) error {
 			}
 		}
 		if err := putImage(ctx, tx, id, rec, in.Files); err != nil {
+			return err
+		}
+		if err := putFiles(ctx, tx, rec, in); err != nil {
 			return err
 		}
 		if err := putChecks(ctx, tx, last.ID, rec.Checks); err != nil {

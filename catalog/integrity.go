@@ -19,8 +19,8 @@ type Problem struct {
 }
 
 // IntegrityCheck has SQLite check its pages, holds every row against its
-// digest, every event against its place, and every image's rows against its
-// record. The error says that it could not look.
+// digest, every event against its place, every image's rows against its
+// record, and every file list's against it. The error says that it could not look.
 func (c *Catalog) IntegrityCheck(ctx context.Context) ([]Problem, error) {
 	const op = "check the catalog"
 	tx, err := c.r.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
@@ -38,22 +38,77 @@ func (c *Catalog) IntegrityCheck(ctx context.Context) ([]Problem, error) {
 	}
 	for _, t := range hashedTables {
 		// One row at a time, since records are large.
-		err := eachRow(ctx, tx, t, func(r row, digest any) error {
-			if d, ok := digest.([]byte); !ok || !slices.Equal(d, r.digest()) {
+		err := eachRow(ctx, tx, t, func(r row, digest []byte) (err error) {
+			if !slices.Equal(digest, r.digest()) {
 				out = append(out, Problem{t.name, r.key(), (&damage{t.name, r.key()}).Error()})
 				return nil
 			}
-			if t == records {
-				out = append(out, recordProblems(ctx, tx, r)...)
+			var more []Problem
+			switch t {
+			case records:
+				more = recordProblems(ctx, tx, r)
+			case fileLists:
+				more, err = fileListProblems(ctx, tx, r)
 			}
-			return nil
+			out = append(out, more...)
+			return err
 		})
 		if err != nil {
 			return out, explain(op, err)
 		}
 	}
-	ps, err := eventProblems(ctx, tx)
+	ps, err := strayFileProblems(ctx, tx)
+	out = append(out, ps...)
+	if err != nil {
+		return out, explain(op, err)
+	}
+	ps, err = eventProblems(ctx, tx)
 	return append(out, ps...), explain(op, err)
+}
+
+// fileListProblems holds a list's rows against it.
+func fileListProblems(ctx context.Context, q querier, r row) ([]Problem, error) {
+	v, err := listViewOf(r)
+	if err != nil {
+		return []Problem{{fileLists.name, r.key(), fmt.Sprintf("%v: %v", ErrDamaged, err)}}, nil
+	}
+	var out []Problem
+	bad, err := walkFiles(ctx, q, v, func(row) error { return nil })
+	for _, b := range bad {
+		key := r.key()
+		if d := (*damage)(nil); errors.As(b, &d) {
+			key = d.key
+		}
+		out = append(out, Problem{files.name, key, fmt.Sprintf("image %d of %s: %v", v.Version, v.CarrierID, b)})
+	}
+	return out, err
+}
+
+// strayFileProblems finds what the lists themselves cannot tell: a list that
+// is gone or another's, rows of no list, names that the search does not know.
+func strayFileProblems(ctx context.Context, q querier) ([]Problem, error) {
+	var out []Problem
+	for _, c := range []struct{ query, message string }{
+		{"SELECT o.carrier || ' ' || o.version FROM objects o LEFT JOIN file_lists l ON l.carrier = o.carrier AND l.version = o.version WHERE o.path = '" + FilesPath + "' AND l.sha256 IS NOT o.sha256",
+			"its file list is gone, or another than its bag has"},
+		{"SELECT l.carrier || ' ' || l.version FROM file_lists l WHERE NOT EXISTS (SELECT 1 FROM objects o WHERE o.carrier = l.carrier AND o.version = l.version AND o.path = '" + FilesPath + "')",
+			"it has a file list, and its bag has none"},
+		{fmt.Sprintf("SELECT 'rows ' || min(n) || ' to ' || max(n) FROM files f WHERE NOT EXISTS (SELECT 1 FROM file_lists l WHERE l.n = f.n >> %d) GROUP BY n >> %d", placeBits, placeBits),
+			"they belong to no file list"},
+		{"SELECT 'row ' || f.n FROM files f WHERE NOT EXISTS (SELECT 1 FROM file_names_docsize d WHERE d.id = f.n) LIMIT 8",
+			"the search for names does not know it"},
+	} {
+		err := each(ctx, q, c.query, nil, func(rs *sql.Rows) error {
+			var key string
+			err := rs.Scan(&key)
+			out = append(out, Problem{files.name, key, fmt.Sprintf("%v: %s: %s; keep the file as it is and compare it with a backup", ErrDamaged, key, c.message)})
+			return err
+		})
+		if err != nil {
+			return out, err
+		}
+	}
+	return out, nil
 }
 
 func sqliteCheck(ctx context.Context, q querier, pragma string) ([]Problem, error) {
@@ -78,15 +133,10 @@ func sqliteCheck(ctx context.Context, q querier, pragma string) ([]Problem, erro
 	return out, err
 }
 
-func eachRow(ctx context.Context, q querier, t *table, f func(r row, digest any) error) error {
-	return each(ctx, q, fmt.Sprintf("SELECT %s, digest FROM %s", strings.Join(t.cols, ", "), t.name), nil, func(rs *sql.Rows) error {
-		r := row{t, make([]any, len(t.cols))}
-		var digest any
-		into := make([]any, 0, len(t.cols)+1)
-		for i := range r.v {
-			into = append(into, &r.v[i])
-		}
-		if err := rs.Scan(append(into, &digest)...); err != nil {
+func eachRow(ctx context.Context, q querier, t *table, f func(r row, digest []byte) error) error {
+	return each(ctx, q, fmt.Sprintf("SELECT %s, digest FROM %s", t.list(), t.name), nil, func(rs *sql.Rows) error {
+		r, digest, err := t.scan(rs)
+		if err != nil {
 			return err
 		}
 		return f(r, digest)

@@ -21,7 +21,8 @@ func TestEveryColumnIsGuarded(t *testing.T) {
 	path := filepath.Join(dir, "whole.db")
 	c := openAt(t, path)
 	rec := aRecord(NewID(), 1)
-	mustCommit(t, c, aCommit(t, rec))
+	mustCommit(t, c, withFiles(t, aCommit(t, rec), rec, []FileEntry{{Path: "a", Type: TypeFile, Size: 1, Modified: noon, SHA256: hexOf(32, "a"), Reason: "odd",
+		Extents: []FileExtent{{Offset: 0, Length: 1}}}, {Path: "b", Type: TypeDirectory}}))
 	other := aRecord(NewID(), 1)
 	mustCommit(t, c, aCommit(t, other))
 	bare := NewID()
@@ -30,7 +31,7 @@ func TestEveryColumnIsGuarded(t *testing.T) {
 	}
 	type column struct{ table, name string }
 	var cols []column
-	for _, tbl := range hashedTables {
+	for _, tbl := range append(hashedTables[:len(hashedTables):len(hashedTables)], files) {
 		for _, col := range append(tbl.cols[:len(tbl.cols):len(tbl.cols)], "digest") {
 			cols = append(cols, column{tbl.name, col})
 		}

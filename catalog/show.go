@@ -49,7 +49,7 @@ func (c *Catalog) Show(ctx context.Context, carrierID string) (View, error) {
 }
 
 func show(ctx context.Context, q querier, id string) (View, error) {
-	v := View{ID: id, Access: AccessUnreviewed, Disposition: None, Needs: []string{}, Checks: []disc.Check{}, Copies: []Copy{}, Captures: []Capture{}}
+	v := View{ID: id, Access: AccessUnreviewed, Disposition: None, Needs: []string{}, Checks: []disc.Check{}, SameContent: []string{}, Copies: []Copy{}, Captures: []Capture{}}
 	r, bad := mustCarrier(ctx, q, id)
 	if bad != nil && !errors.Is(bad, ErrDamaged) {
 		return View{}, bad
@@ -67,6 +67,7 @@ func show(ctx context.Context, q querier, id string) (View, error) {
 		v.Disposition, v.Needs = dispositionOf(r, open)
 	}
 	note(showImage(ctx, q, id, &v))
+	note(showFiles(ctx, q, id, &v))
 	caps, _, err := readCaptures(ctx, q, "WHERE carrier = ?", id)
 	note(err)
 	for _, c := range caps {
@@ -102,6 +103,29 @@ func showImage(ctx context.Context, q querier, id string, v *View) error {
 		v.Copies = append(v.Copies, copyOf(r))
 	}
 	return errors.Join(err, err2)
+}
+
+// maxSame is how many carriers of the same content are named.
+const maxSame = 100
+
+func showFiles(ctx context.Context, q querier, id string, v *View) error {
+	l, err := latestList(ctx, q, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	v.Files = &l
+	if l.TreeSHA256 == nil || l.Files == 0 { // without a file all discs are the same
+		return nil
+	}
+	same, err := fileLists.rows(ctx, q, `WHERE tree_sha256 = ? AND carrier <> ? AND version = (SELECT max(version) FROM images i WHERE i.carrier = file_lists.carrier)
+		ORDER BY n LIMIT ?`, *l.TreeSHA256, id, maxSame)
+	for _, r := range same {
+		v.SameContent = append(v.SameContent, r.str("carrier"))
+	}
+	return err
 }
 
 func countsOf(i row) disc.Counts {

@@ -43,8 +43,11 @@ var (
 	checks        = newTable("checks", 2, "capture place code name outcome message")
 	identities    = newTable("identities", 2, "carrier version medium sectors body")
 	records       = newTable("records", 2, "carrier version sha256 body")
+	fileLists     = newTable("file_lists", 1, "n carrier version sha256 tree_sha256 volumes listed files directories bytes damaged rows")
+	files         = newTable("files", 1, "n volume path type size modified sha256 damaged reason")
 
-	hashedTables = []*table{items, carriers, needs, drives, captures, images, imageCaptures, objects, copies, checks, identities, records}
+	// Not files: its rows are held against their lists (walkFiles).
+	hashedTables = []*table{items, carriers, needs, drives, captures, images, imageCaptures, objects, copies, checks, identities, records, fileLists}
 )
 
 // row is one row of a table: nil, int64, string or []byte a column.
@@ -140,9 +143,29 @@ func (t *table) row(vals ...any) row {
 // insert adds a row.
 func (t *table) insert(ctx context.Context, tx *sql.Tx, vals ...any) error {
 	r := t.row(vals...)
-	stmt := fmt.Sprintf("INSERT INTO %s (%s, digest) VALUES (%s?)", t.name, strings.Join(t.cols, ", "), strings.Repeat("?, ", len(t.cols)))
-	_, err := tx.ExecContext(ctx, stmt, append(slices.Clone(r.v), r.digest())...)
+	_, err := tx.ExecContext(ctx, t.insertSQL(), append(slices.Clone(r.v), r.digest())...)
 	return err
+}
+
+func (t *table) insertSQL() string {
+	return fmt.Sprintf("INSERT INTO %s (%s, digest) VALUES (%s?)", t.name, t.list(), strings.Repeat("?, ", len(t.cols)))
+}
+
+// list are the columns but the digest, as SQL has them.
+func (t *table) list() string { return strings.Join(t.cols, ", ") }
+
+// scan reads a row whose digest column comes last. A digest that is no blob is
+// nil.
+func (t *table) scan(rs *sql.Rows) (r row, digest []byte, err error) {
+	r = row{t, make([]any, len(t.cols))}
+	var d any
+	into := make([]any, 0, len(t.cols)+1)
+	for i := range r.v {
+		into = append(into, &r.v[i])
+	}
+	err = rs.Scan(append(into, &d)...)
+	digest, _ = d.([]byte)
+	return r, digest, err
 }
 
 // update writes a changed row back under its key.
@@ -166,7 +189,7 @@ func (d *damage) Unwrap() error { return ErrDamaged }
 // rows gives the rows that tail (WHERE ..., ORDER BY ...) lets through. Damaged
 // ones are left out and told in the error, which joins a *damage for each.
 func (t *table) rows(ctx context.Context, q querier, tail string, args ...any) ([]row, error) {
-	rs, err := q.QueryContext(ctx, fmt.Sprintf("SELECT %s, digest FROM %s %s", strings.Join(t.cols, ", "), t.name, tail), args...)
+	rs, err := q.QueryContext(ctx, fmt.Sprintf("SELECT %s, digest FROM %s %s", t.list(), t.name, tail), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -174,16 +197,11 @@ func (t *table) rows(ctx context.Context, q querier, tail string, args ...any) (
 	var out []row
 	var bad []error
 	for rs.Next() {
-		r := row{t, make([]any, len(t.cols))}
-		var digest any
-		into := make([]any, 0, len(t.cols)+1)
-		for i := range r.v {
-			into = append(into, &r.v[i])
-		}
-		if err := rs.Scan(append(into, &digest)...); err != nil {
+		r, digest, err := t.scan(rs)
+		if err != nil {
 			return nil, err
 		}
-		if d, ok := digest.([]byte); !ok || !slices.Equal(d, r.digest()) {
+		if !slices.Equal(digest, r.digest()) {
 			bad = append(bad, &damage{t.name, r.key()})
 			continue
 		}

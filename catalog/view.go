@@ -53,9 +53,11 @@ type View struct {
 	Disposition Disposition  `json:"disposition"`
 	Needs       []string     `json:"needs"` // why somebody has to look, in plain words
 	Image       *ImageView   `json:"image"`
-	Checks      []disc.Check `json:"checks"` // of the latest capture that had any
-	Copies      []Copy       `json:"copies"` // of the latest image
-	Drive       disc.Drive   `json:"drive"`  // of the latest capture
+	Checks      []disc.Check `json:"checks"`       // of the latest capture that had any
+	Files       *ListView    `json:"file_list"`    // of the latest image; null when it has none
+	SameContent []string     `json:"same_content"` // carriers whose latest image has the same tree_sha256
+	Copies      []Copy       `json:"copies"`       // of the latest image
+	Drive       disc.Drive   `json:"drive"`        // of the latest capture
 	Captures    []Capture    `json:"captures"`
 	Events      []Event      `json:"events"`
 }
