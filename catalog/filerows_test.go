@@ -361,7 +361,7 @@ func TestCommitFilesMemory(t *testing.T) {
 }
 
 func BenchmarkCommitFiles(b *testing.B) {
-	for _, n := range []int{50_000, 1_000_000} {
+	for _, n := range []int{50_000, 200_000, 1_000_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			for range b.N {
 				c := openTemp(b)

@@ -94,7 +94,7 @@ func (l *FileListReader) Next() (FileEntry, error) {
 	if len(line) == 0 || line[0] != '{' {
 		return FileEntry{}, l.bad("it is no file")
 	}
-	if err := json.Unmarshal(line, &e); err != nil {
+	if err := e.UnmarshalJSON(line); err != nil {
 		return FileEntry{}, l.bad("%w", err)
 	}
 	if err := checkFile(&e, len(l.Head.Volumes)); err != nil {

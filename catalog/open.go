@@ -211,6 +211,7 @@ func connect(ctx context.Context, path, mode string, conns int) (*sql.DB, error)
 	}
 	if conns == 1 {
 		q.Set("_txlock", "immediate")
+		q["_pragma"] = append(q["_pragma"], "cache_size(-32768)") // KiB: the list of a disc's files comes in one transaction
 	} else {
 		q.Set("_query_only", "1")
 	}

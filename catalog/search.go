@@ -129,7 +129,9 @@ func (s *fileSearch) digest(ctx context.Context, text string) error {
 const fileDigestQuery = "SELECT %s, digest FROM files WHERE sha256 >= ? AND sha256 <= ? ORDER BY sha256, n"
 
 // name looks for a part of a name. The index knows the last element of every
-// path by its pieces of three characters; what it proposes is compared.
+// path by its pieces of three characters; what it proposes is compared. An
+// edited row is told where the index proposes it; the other ways see only the
+// rows whose paths fit.
 func (s *fileSearch) name(ctx context.Context, text string) error {
 	if len(text) > maxNeedle {
 		return invalid("a name of %d bytes; %d are the most", len(text), maxNeedle)
@@ -138,26 +140,40 @@ func (s *fileSearch) name(ctx context.Context, text string) error {
 		return nil // no path of a list has any
 	}
 	needle := strings.ToLower(text)
+	last := text[strings.LastIndex(text, "/")+1:]
 	fits := func(r row) bool { return strings.Contains(strings.ToLower(path.Base(r.str("path"))), needle) }
-	if strings.Contains(text, "/") {
+	if last != text {
 		fits = func(r row) bool { return strings.Contains(strings.ToLower(r.str("path")), needle) }
 	}
-	if match := trigrams(text[strings.LastIndex(text, "/")+1:]); match != "" {
-		return s.each(ctx, fileNameQuery, []any{match}, fits)
+	// SQLite sorts out most rows far sooner; its lower() knows ASCII only.
+	first := ""
+	if strings.IndexFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) < 0 {
+		first = needle
 	}
-	// Without an index only so many rows are looked at, the latest first.
-	n := 0
-	err := s.each(ctx, fileScanQuery, []any{scanned}, func(r row) bool { n++; return fits(r) })
-	if err == nil && n >= scanned {
+	match := trigrams(last)
+	switch {
+	case match != "" && last == text:
+		return s.each(ctx, fileNameQuery, []any{match}, fits)
+	case match != "":
+		return s.each(ctx, filePathQuery, []any{match, first}, fits)
+	}
+	// Without the index only so many rows are looked at, the latest first.
+	from := int64(0)
+	err := s.q.QueryRowContext(ctx, "SELECT n FROM files ORDER BY n DESC LIMIT 1 OFFSET ?", scanned).Scan(&from)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if err == nil {
 		s.found.Unsearched = fmt.Sprintf("a part of a name with fewer than 3 characters was looked for among the latest %d files only; give more of it", scanned)
 	}
-	return err
+	return s.each(ctx, fileScanQuery, []any{from, first}, fits)
 }
 
 const (
 	// CROSS JOIN keeps the index on the outside. It gives its rows in order.
 	fileNameQuery = "SELECT %s, digest FROM file_names CROSS JOIN files ON files.n = file_names.rowid WHERE file_names MATCH ? ORDER BY file_names.rowid DESC"
-	fileScanQuery = "SELECT %s, digest FROM files ORDER BY n DESC LIMIT ?"
+	filePathQuery = "SELECT %s, digest FROM file_names CROSS JOIN files ON files.n = file_names.rowid WHERE file_names MATCH ? AND instr(lower(path), ?) > 0 ORDER BY file_names.rowid DESC"
+	fileScanQuery = "SELECT %s, digest FROM files WHERE n > ? AND instr(lower(path), ?) > 0 ORDER BY n DESC"
 )
 
 // trigrams is an FTS5 query for the pieces of three characters of a text, ""
