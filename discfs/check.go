@@ -16,7 +16,7 @@ func SizeCheck(v Volumes, imageSize int64) []disc.Check {
 		if vol.Bytes == 0 {
 			continue
 		}
-		c := disc.Check{Code: sizeCodes[vol.System], Name: fmt.Sprintf("size of the %s volume against the image", vol.System), Outcome: disc.Pass}
+		c := disc.Check{Code: oldSizeCodes[vol.System], Name: fmt.Sprintf("size of the %s volume against the image", vol.System), Outcome: disc.Pass}
 		switch diff := imageSize - vol.Bytes; {
 		case diff < 0:
 			c.Outcome = disc.Failure
@@ -35,4 +35,4 @@ func SizeCheck(v Volumes, imageSize int64) []disc.Check {
 	return out
 }
 
-var sizeCodes = map[System]string{ISO9660: "volume-size-iso9660", Joliet: "volume-size-joliet", UDF: "volume-size-udf"}
+var oldSizeCodes = map[System]string{ISO9660: "volume-size-iso9660", Joliet: "volume-size-joliet", UDF: "volume-size-udf"}

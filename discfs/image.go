@@ -2,6 +2,7 @@ package discfs
 
 import (
 	"io"
+	"slices"
 
 	"ripstation/disc"
 	"ripstation/discfs/apple"
@@ -30,6 +31,12 @@ var formats = []func(*tree.Source) tree.Found{iso9660.Read, udf.Read, apple.Read
 // Open fail: what cannot be read or believed is told in Checks and in the
 // nodes' Err.
 func Open(r io.ReaderAt, size int64, have func(off, n int64) bool) *Image {
+	return OpenSession(r, size, have, 0)
+}
+
+// OpenSession is Open for an image that begins at another sector of its disc
+// than the first: a session cut out of it.
+func OpenSession(r io.ReaderAt, size int64, have func(off, n int64) bool, first int64) *Image {
 	m := &Image{Size: size, r: r, have: have}
 	for _, read := range formats {
 		src := tree.NewSource(r, size).Gate(have)
@@ -41,6 +48,8 @@ func Open(r io.ReaderAt, size int64, have func(off, n int64) bool) *Image {
 		m.Checks = append(m.Checks, f.Checks...)
 		m.wanted = append(m.wanted, src.Wanted()...)
 	}
+	moved(m.Claims, first)
+	m.Checks = slices.Concat(m.sizes(), m.Checks, m.agree())
 	return m
 }
 

@@ -1,8 +1,237 @@
-// Package boot checks what a computer would boot from: El Torito, MBR, GPT.
+// Package boot checks what a computer would boot from: El Torito (Bootable
+// CD-ROM Format Specification 1.0), a master boot record and a GUID partition
+// table (UEFI 2.10, chapter 5) as hybrid images carry them.
 package boot
 
-import "ripstation/discfs/tree"
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
 
-// Read looks for what the package knows. It never fails: what cannot be read or
-// believed is in the checks.
-func Read(src *tree.Source) tree.Found { return tree.Found{} }
+	"ripstation/disc"
+	"ripstation/discfs/tree"
+)
+
+// Codes are the checks of this package.
+var Codes = []tree.Code{
+	{Number: "F401", Name: "El Torito boot catalogue"},
+	{Number: "F402", Name: "El Torito boot images inside the image"},
+	{Number: "F403", Name: "master boot record"},
+	{Number: "F404", Name: "GUID partition table"},
+}
+
+const (
+	sector       = disc.SectorSize
+	system       = "boot"
+	maxSet       = 64
+	maxEntries   = 64
+	maxGPTBytes  = 1 << 20
+	firstVolDesc = 16
+)
+
+func le16(p []byte) uint16 { return binary.LittleEndian.Uint16(p) }
+func le32(p []byte) uint32 { return binary.LittleEndian.Uint32(p) }
+func le64(p []byte) uint64 { return binary.LittleEndian.Uint64(p) }
+
+// Read looks for what the package knows.
+func Read(src *tree.Source) tree.Found {
+	r := &reader{src: src, sheet: tree.NewSheet(Codes)}
+	r.elTorito()
+	r.mbr()
+	r.gpt()
+	r.found.Checks = r.sheet.Checks()
+	return r.found
+}
+
+type reader struct {
+	src   *tree.Source
+	sheet *tree.Sheet
+	found tree.Found
+}
+
+func (r *reader) structure(off, n int64, format string, a ...any) {
+	r.found.Structures = append(r.found.Structures, tree.Structure{Extent: tree.Extent{Offset: off, Length: n}, System: system, What: fmt.Sprintf(format, a...)})
+}
+
+// elTorito looks for the boot record in the volume descriptor set.
+func (r *reader) elTorito() {
+	for i := int64(firstVolDesc); i < firstVolDesc+maxSet; i++ {
+		p, err := r.src.Read(i*sector, sector)
+		if errors.Is(err, tree.ErrAbsent) {
+			r.sheet.NotRun("F401", "sector %d: %v", i, err)
+			continue
+		}
+		if err != nil || string(p[1:6]) != "CD001" || p[0] == 255 {
+			return
+		}
+		if p[0] == 0 && string(p[7:30]) == "EL TORITO SPECIFICATION" {
+			r.catalogue(int64(le32(p[71:])))
+			return
+		}
+	}
+}
+
+// catalogue reads the booting catalogue: a validation entry, the default
+// entry, then sections (2.1 to 2.5).
+func (r *reader) catalogue(at int64) {
+	p, err := r.src.Read(at*sector, sector)
+	if err != nil {
+		if errors.Is(err, tree.ErrAbsent) {
+			r.sheet.NotRun("F401", "catalogue at sector %d: %v", at, err)
+		} else {
+			r.sheet.Fail("F401", "catalogue at sector %d: %v", at, err)
+		}
+		return
+	}
+	r.structure(at*sector, sector, "boot catalogue")
+	var sum uint16
+	for i := 0; i < 32; i += 2 {
+		sum += le16(p[i:])
+	}
+	switch {
+	case p[0] != 1:
+		r.sheet.Fail("F401", "the validation entry begins with %d, not 1", p[0])
+	case p[30] != 0x55 || p[31] != 0xaa:
+		r.sheet.Fail("F401", "the validation entry lacks its key bytes 55 AA")
+	case sum != 0:
+		r.sheet.Fail("F401", "the words of the validation entry add up to %04x, not 0", sum)
+	default:
+		r.sheet.Pass("F401", "the validation entry proves itself")
+	}
+	n := 0
+	r.image(&n, p[32:64])
+	for at := 64; at+32 <= len(p) && n < maxEntries; {
+		head := p[at : at+32]
+		if head[0] != 0x90 && head[0] != 0x91 {
+			return
+		}
+		at += 32
+		for k := 0; k < int(le16(head[2:])) && at+32 <= len(p); at += 32 {
+			if p[at] == 0x44 { // an extension of the entry before it
+				continue
+			}
+			r.image(&n, p[at:at+32])
+			k++
+		}
+		if head[0] == 0x91 {
+			return
+		}
+	}
+}
+
+// image takes up one entry. Its sectors are of 512 bytes; a size of 1 stands for
+// whatever an emulated floppy or disk has.
+func (r *reader) image(n *int, e []byte) {
+	if e[0] != 0x88 && e[0] != 0 {
+		r.sheet.Warn("F401", "boot entry %d begins with %02x, not with 88 or 00", *n+1, e[0])
+		return
+	}
+	*n++
+	size := int64(le16(e[6:])) * 512
+	switch e[1] & 15 {
+	case 1:
+		size = 1200 << 10
+	case 2:
+		size = 1440 << 10
+	case 3:
+		size = 2880 << 10
+	}
+	off := int64(le32(e[8:])) * sector
+	if off == 0 && e[0] == 0 {
+		return
+	}
+	r.structure(off, size, "boot image %d", *n)
+	if off > r.src.Size() || size > r.src.Size()-off {
+		r.sheet.Fail("F402", "boot image %d reaches to byte %d, the image has %d", *n, off+size, r.src.Size())
+		return
+	}
+	r.sheet.Pass("F402", "they are")
+}
+
+// mbr checks the partitions of a master boot record (UEFI 2.10, 5.2).
+func (r *reader) mbr() {
+	p, err := r.src.Read(0, 512)
+	if err != nil || p[510] != 0x55 || p[511] != 0xaa {
+		return
+	}
+	used := 0
+	for i := range 4 {
+		e := p[446+16*i:][:16]
+		if e[4] == 0 {
+			continue
+		}
+		if e[0] != 0 && e[0] != 0x80 {
+			return // boot code that happens to end in 55 AA
+		}
+		used++
+		start, n := int64(le32(e[8:])), int64(le32(e[12:]))
+		if e[4] != 0xee && (start+n)*512 > r.src.Size() {
+			r.sheet.Warn("F403", "partition %d reaches to byte %d, the image has %d", i+1, (start+n)*512, r.src.Size())
+		}
+	}
+	if used > 0 {
+		r.structure(0, 512, "master boot record")
+		r.sheet.Pass("F403", "%d partitions inside the image", used)
+	}
+}
+
+// gpt checks the GUID partition table and its second copy (5.3).
+func (r *reader) gpt() {
+	for _, bs := range []int64{512, 2048} {
+		p, err := r.src.Read(bs, 512)
+		if err != nil || string(p[:8]) != "EFI PART" {
+			continue
+		}
+		r.structure(bs, bs, "GUID partition table")
+		if err := r.header(p, 1, bs); err != nil {
+			r.sheet.Fail("F404", "%v", err)
+			return
+		}
+		at := int64(min(le64(p[32:]), 1<<40))
+		q, err := r.src.Read(at*bs, 512)
+		switch {
+		case err != nil:
+			r.sheet.Warn("F404", "its second copy at block %d: %v", at, err)
+		case string(q[:8]) != "EFI PART":
+			r.sheet.Warn("F404", "its second copy is not at block %d", at)
+		default:
+			r.structure(at*bs, bs, "second copy of the GUID partition table")
+			if err := r.header(q, at, bs); err != nil {
+				r.sheet.Warn("F404", "its second copy: %v", err)
+			}
+		}
+		r.sheet.Pass("F404", "it and its second copy prove themselves")
+		return
+	}
+}
+
+// header proves a header and the entries that it leads to.
+func (r *reader) header(p []byte, at, bs int64) error {
+	n := le32(p[12:])
+	if n < 92 || n > 512 {
+		return fmt.Errorf("a header of %d bytes cannot be", n)
+	}
+	h := append([]byte(nil), p[:n]...)
+	clear(h[16:20])
+	if crc32.ChecksumIEEE(h) != le32(p[16:]) {
+		return errors.New("the checksum of its header is wrong")
+	}
+	if le64(p[24:]) != uint64(at) {
+		return fmt.Errorf("it says that it stands at block %d", le64(p[24:]))
+	}
+	size := int64(le32(p[80:])) * int64(le32(p[84:]))
+	if size > maxGPTBytes {
+		return fmt.Errorf("entries of %d bytes are more than was looked at", size)
+	}
+	off := int64(min(le64(p[72:]), 1<<40)) * bs
+	e, err := r.src.Read(off, int(size))
+	if err != nil {
+		return fmt.Errorf("its entries: %w", err)
+	}
+	r.structure(off, size, "entries of the GUID partition table")
+	if crc32.ChecksumIEEE(e) != le32(p[88:]) {
+		return errors.New("the checksum of its entries is wrong")
+	}
+	return nil
+}

@@ -1,6 +1,7 @@
 package iso9660
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -85,7 +86,7 @@ func (w *walker) directory(it *item) {
 	size := int64(it.rec.size)
 	it.plain.Size = size
 	fail := func(code string, err error) {
-		it.plain.Err = errors.Join(it.plain.Err, err)
+		it.plain.Err = cmp.Or(it.plain.Err, err)
 		if errors.Is(err, tree.ErrAbsent) || code == "" {
 			w.r.sheet.NotRun("F206", "directory %s: %v", it.path, err)
 			w.r.sheet.NotRun("F205", "directory %s was not read", it.path)
@@ -147,14 +148,14 @@ func (w *walker) records(it *item, p []byte, off int64) {
 		end := min(at+left, len(p))
 		if at+n > end {
 			w.r.sheet.Fail("F206", "directory %s: the record at byte %d crosses the end of its sector", it.path, off+int64(at))
-			it.plain.Err = errors.Join(it.plain.Err, errRecord)
+			it.plain.Err = cmp.Or(it.plain.Err, errRecord)
 			at += left
 			continue
 		}
 		rec, err := parseRecord(p[at:end], w.d.hs)
 		if err != nil {
 			w.r.sheet.Fail("F206", "directory %s: the record at byte %d: %v", it.path, off+int64(at), err)
-			it.plain.Err = errors.Join(it.plain.Err, err)
+			it.plain.Err = cmp.Or(it.plain.Err, err)
 			at += left
 			continue
 		}

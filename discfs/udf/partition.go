@@ -1,6 +1,7 @@
 package udf
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -143,7 +144,7 @@ func (r *reader) sparable(base *physical, m []byte) (mapping, error) {
 		}
 		r.structure(at*r.bs, size, "sparing table %d", i+1)
 		if _, err := checkTag(p, at); err != nil || !strings.HasPrefix(string(p[17:40]), "*UDF Sparing Table") {
-			r.silent("F507", "sparing table at block %d: %v", at, errors.Join(err, errTag))
+			r.silent("F507", "sparing table at block %d: %v", at, cmp.Or(err, error(errTag)))
 			continue
 		}
 		if good++; good > 1 {

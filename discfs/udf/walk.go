@@ -1,6 +1,7 @@
 package udf
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -209,7 +210,7 @@ func (w *walker) directory(d *folder) {
 	r := w.r
 	d.node.Meta = append(d.node.Meta, d.e.extents...)
 	fail := func(err error) {
-		d.node.Err = errors.Join(d.node.Err, err)
+		d.node.Err = cmp.Or(d.node.Err, err)
 		if errors.Is(err, tree.ErrAbsent) {
 			r.sheet.NotRun("F508", "directory %s: %v", d.path, err)
 		} else {
@@ -381,7 +382,7 @@ func (r *reader) integrity() {
 				break
 			}
 			if err != nil || id != tagIntegrity {
-				r.silent("F505", "block %d: %v", at+i, errors.Join(err, errTag))
+				r.silent("F505", "block %d: %v", at+i, cmp.Or(err, error(errTag)))
 				return
 			}
 			last = p
