@@ -19,10 +19,8 @@ const (
 	readHeld = 16 << 20
 	// readAtOnce is how many requests are under way at a time.
 	readAtOnce = 4
-	// Who has gone on for readSteps requests, by readSteady bytes at the last
-	// one, is read ahead of.
-	readSteady = 8 * readBlock
-	readSteps  = 3
+	// readSteady is the request from which on a reader is read ahead of.
+	readSteady = 1 << 20
 	readRuns   = 8 // readers that are told apart
 )
 
@@ -67,8 +65,7 @@ type stretch struct {
 // run is one reader that goes through the object without a jump.
 type run struct {
 	last, next int64 // blocks: where its newest stretch begins, and where it ends
-	window     int64 // blocks that it is worth to ask for at a time
-	steps      int   // requests without a jump
+	length     int64 // blocks asked for so far
 	used       int64 // by the clock; 0: free
 }
 
@@ -161,28 +158,36 @@ func (r *ReaderAt) find(block, want int64) (s *stretch, mine bool) {
 		return s, false
 	}
 	need := min(want-block, readMost/readBlock)
-	u := r.runAt(block, need)
-	s = r.begin(block, max(u.window, need))
-	u.last, u.next, u.used = s.first, s.first+s.count, r.clock
+	u := r.runAt(block)
+	s = r.begin(block, max(u.window(), need))
+	u.add(s)
+	u.used = r.clock
 	return s, true
 }
 
-// runAt is the run that a missing block continues, its window widened, else the
-// one that was idle longest, anew. A few blocks passed over are no jump.
-func (r *ReaderAt) runAt(block, need int64) *run {
+// window is how many blocks are worth to be asked for at a time: half of what
+// was asked for already, so that no more than a third is ever for nothing.
+func (u *run) window() int64 { return min(max(u.length/2, 1), readMost/readBlock) }
+
+func (u *run) add(s *stretch) {
+	u.last, u.next = s.first, s.first+s.count
+	u.length += s.count
+}
+
+// runAt is the run that a missing block continues, else the one that was idle
+// longest, anew. A few blocks passed over are no jump.
+func (r *ReaderAt) runAt(block int64) *run {
 	idle := &r.runs[0]
 	for i := range r.runs {
 		u := &r.runs[i]
-		if u.used > 0 && block >= u.next && block <= u.next+u.window {
-			u.window = max(min(2*u.window, readMost/readBlock), need)
-			u.steps++
+		if u.used > 0 && block >= u.next && block <= u.next+u.window() {
 			return u
 		}
 		if u.used < idle.used {
 			idle = u
 		}
 	}
-	*idle = run{window: 1}
+	*idle = run{}
 	return idle
 }
 
@@ -195,7 +200,7 @@ func (r *ReaderAt) runOn(block int64) {
 			continue
 		}
 		u.used = r.clock
-		if u.steps < readSteps || u.window*readBlock < readSteady || u.next*readBlock >= r.size || r.blocks[u.next] != nil {
+		if u.window()*readBlock < readSteady || u.next*readBlock >= r.size || r.blocks[u.next] != nil {
 			return
 		}
 		select {
@@ -203,9 +208,8 @@ func (r *ReaderAt) runOn(block int64) {
 		default:
 			return
 		}
-		u.window = min(2*u.window, readMost/readBlock)
-		s := r.begin(u.next, u.window)
-		u.last, u.next = s.first, s.first+s.count
+		s := r.begin(u.next, u.window())
+		u.add(s)
 		r.ahead.Go(func() {
 			defer func() { <-r.slots }()
 			r.load(s)

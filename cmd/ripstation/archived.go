@@ -45,7 +45,7 @@ func (m *archived) Close() error { return errors.Join(m.copies.Close(), m.local.
 // openArchived opens a disc's image where it is archived. The catalog is read
 // beside whoever writes it, whether a station runs or not. ctx counts until
 // Close.
-func (a *app) openArchived(ctx context.Context, id string, w which) (m *archived, err error) {
+func (a *app) openArchived(ctx context.Context, id string, w which) (*archived, error) {
 	cfg, err := loadConfig(a.config)
 	if err != nil {
 		return nil, err
@@ -54,45 +54,47 @@ func (a *app) openArchived(ctx context.Context, id string, w which) (m *archived
 	if err != nil {
 		return nil, err
 	}
-	m = &archived{local: l, copies: &copies{app: a, ctx: ctx}}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, m.Close())
-		}
-	}()
-	full, err := l.resolve(ctx, id)
+	m := &archived{local: l, copies: &copies{app: a, ctx: ctx}}
+	if err := m.open(ctx, id, w); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+func (m *archived) open(ctx context.Context, id string, w which) error {
+	full, err := m.local.resolve(ctx, id)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var bad error
-	if m.view, bad = l.cat.Show(ctx, full); bad != nil && !errors.Is(bad, catalog.ErrDamaged) {
-		return nil, fault(bad)
+	if m.view, bad = m.local.cat.Show(ctx, full); bad != nil && !errors.Is(bad, catalog.ErrDamaged) {
+		return fault(bad)
 	}
 	if m.view.Image == nil {
-		return nil, errors.Join(fmt.Errorf("disc %s has no image in the archive", full), bad)
+		return errors.Join(fmt.Errorf("disc %s has no image in the archive", full), bad)
 	}
 	if m.version = w.version; m.version == 0 {
 		m.version = m.view.Image.Version
 	}
 	if m.version < 1 || m.version > m.view.Image.Version {
-		return nil, usage("--version %d: disc %s has images 1 to %d", m.version, full, m.view.Image.Version)
+		return usage("--version %d: disc %s has images 1 to %d", m.version, full, m.view.Image.Version)
 	}
-	if err := m.copies.find(ctx, l, cfg, full, m.version, w.store); err != nil {
-		return nil, err
+	if err := m.copies.find(ctx, m.local, full, m.version, w.store); err != nil {
+		return err
 	}
 	if err := m.copies.next(nil); err != nil {
-		return nil, err
+		return err
 	}
 	m.src = &export.Source{Image: m.copies, Size: m.copies.size, Map: m.copies.sectors}
 	image := discfs.Open(m.copies, m.copies.size, discfs.Have(m.copies.sectors))
 	if err := m.copies.failed(); err != nil {
-		return nil, err
+		return err
 	}
 	if m.volume, err = pickVolume(image, w.volume); err != nil {
-		return nil, err
+		return err
 	}
 	m.fs = image.FS(m.volume)
-	return m, nil
+	return nil
 }
 
 // pickVolume is the tree that a person asks for.
@@ -161,7 +163,7 @@ const (
 // find lists the copies that can be tried. Required stores come first, and
 // folders before what has to come over a line; copies that the last audit could
 // not look at, last.
-func (c *copies) find(ctx context.Context, l *local, cfg *Config, id string, version int, store string) error {
+func (c *copies) find(ctx context.Context, l *local, id string, version int, store string) error {
 	all, err := l.cat.Copies(ctx, id, version)
 	if err != nil && !errors.Is(err, catalog.ErrDamaged) {
 		return fault(err)
@@ -177,7 +179,7 @@ func (c *copies) find(ctx context.Context, l *local, cfg *Config, id string, ver
 	var words []string
 	for _, cp := range all {
 		words = append(words, string(cp.State)+" in "+one(cp.Store))
-		at := slices.IndexFunc(cfg.Stores, func(s StoreConfig) bool { return s.Name == cp.Store })
+		at := slices.IndexFunc(l.cfg.Stores, func(s StoreConfig) bool { return s.Name == cp.Store })
 		switch {
 		case store != "" && cp.Store != store:
 			continue
@@ -189,7 +191,7 @@ func (c *copies) find(ctx context.Context, l *local, cfg *Config, id string, ver
 		case store == "" && slices.Contains([]catalog.CopyState{catalog.Missing, catalog.Damaged}, cp.State):
 			continue
 		}
-		c.left = append(c.left, candidate{cp, cfg.Stores[at]})
+		c.left = append(c.left, candidate{cp, l.cfg.Stores[at]})
 	}
 	rank := func(x candidate) (n int) {
 		for weight, yes := range []bool{x.State != catalog.ReadBack, x.cfg.Type != "directory", !*x.cfg.Required, x.State == catalog.Unknown} {
