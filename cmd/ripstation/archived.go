@@ -34,6 +34,7 @@ type archived struct {
 	view    catalog.View
 	version int
 	volume  *tree.Volume
+	main    bool // the volume is the disc's main one
 	fs      *tree.FS
 	src     *export.Source
 	copies  *copies
@@ -93,7 +94,7 @@ func (m *archived) open(ctx context.Context, id string, w which) error {
 	if m.volume, err = pickVolume(image, w.volume); err != nil {
 		return err
 	}
-	m.fs = image.FS(m.volume)
+	m.main, m.fs = m.volume == image.Main(), image.FS(m.volume)
 	return nil
 }
 

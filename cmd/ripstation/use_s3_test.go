@@ -182,7 +182,7 @@ func TestListingADVDMovesLittle(t *testing.T) {
 			src := &export.Source{Image: cp, Size: cp.size, Map: cp.sectors}
 			n := &tree.Node{Name: "large", Size: 100 << 20, Mode: 0o444, Extents: []tree.Extent{{Offset: 1 << 30, Length: 100 << 20}}}
 			before, _ := cp.now.Moved()
-			if res, err := src.Copy(t.Context(), io.Discard, "large", n, false); err != nil || res.Bytes != n.Size {
+			if res, err := src.Copy(t.Context(), io.Discard, n, false); err != nil || res.Bytes != n.Size {
 				t.Fatalf("%+v, %v", res, err)
 			}
 			if after, moved2 := cp.now.Moved(); after-before > 45 || moved2-moved > n.Size+8<<20 {

@@ -50,7 +50,7 @@ func (a *app) cat(ctx context.Context, id, name string, w which, fill bool) erro
 	if err := m.loadDigests(ctx); err != nil {
 		return err
 	}
-	res, err := m.src.Copy(ctx, a.raw, name, n, fill)
+	res, err := m.src.Copy(ctx, a.raw, n, fill)
 	switch lacking := (*export.MissingError)(nil); {
 	case errors.As(err, &lacking) && fill:
 		return &failure{exitMissing, fmt.Errorf("%s: %w; zeroes stand in their place, %d bytes were written", one(name), err, res.Bytes)}

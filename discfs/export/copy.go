@@ -50,12 +50,12 @@ type Copied struct {
 
 const copyBuffer = 1 << 20
 
-// Copy writes the bytes of a file, whose path on the disc is told to Digest. Where bytes are missing it stops in front of them
+// Copy writes a file's bytes. Where bytes are missing it stops in front of them
 // with a *MissingError; with fill, zeroes stand in their place (or, where two
 // reads gave different bytes, those of the first), as far as they lie inside of
 // the image or other bytes follow, and the error comes at the end. A whole file whose digest is
 // not the one on record is ErrDigest, said after its bytes.
-func (s *Source) Copy(ctx context.Context, w io.Writer, path string, n *tree.Node, fill bool) (Copied, error) {
+func (s *Source) Copy(ctx context.Context, w io.Writer, n *tree.Node, fill bool) (Copied, error) {
 	if !n.Mode.IsRegular() {
 		return Copied{}, errNoFile
 	}
@@ -105,7 +105,7 @@ func (s *Source) Copy(ctx context.Context, w io.Writer, path string, n *tree.Nod
 	if s.Digest == nil {
 		return out, nil
 	}
-	want, ok := s.Digest(path, n)
+	want, ok := s.Digest(n)
 	if out.Known = ok; ok && want != out.SHA256 {
 		return out, fmt.Errorf("%w: it is %s, recorded was %s", ErrDigest, out.SHA256, want)
 	}

@@ -130,9 +130,9 @@ func TestCopy(t *testing.T) {
 			if fill {
 				want = c.fill
 			}
-			s.Digest = func(string, *tree.Node) (string, bool) { return digest(c.plain), true }
+			s.Digest = func(*tree.Node) (string, bool) { return digest(c.plain), true }
 			var out bytes.Buffer
-			res, err := s.Copy(t.Context(), &out, "a", c.n, fill)
+			res, err := s.Copy(t.Context(), &out, c.n, fill)
 			if !bytes.Equal(out.Bytes(), want) || res.Bytes != int64(len(want)) {
 				t.Errorf("%s, fill %v: %d bytes (%d told), want %d", c.name, fill, out.Len(), res.Bytes, len(want))
 			}
@@ -156,13 +156,13 @@ func TestWhatWasNotReadIsMissing(t *testing.T) {
 	for s := disc.StatusUntried; s <= disc.StatusRead; s++ {
 		src := source(img, bad(t, 10, s, 5))
 		var out bytes.Buffer
-		_, err := src.Copy(t.Context(), &out, "a", file("a", 3*sector, at(4, 3*sector)), false)
+		_, err := src.Copy(t.Context(), &out, file("a", 3*sector, at(4, 3*sector)), false)
 		if there := s == disc.StatusRead || s == disc.StatusSuspect; there != (err == nil) {
 			t.Errorf("%s: %v", s, err)
 		}
 		// What two reads gave differently is on the image, and is told.
 		out.Reset()
-		_, err = src.Copy(t.Context(), &out, "a", file("a", 3*sector, at(4, 3*sector)), true)
+		_, err = src.Copy(t.Context(), &out, file("a", 3*sector, at(4, 3*sector)), true)
 		if s == disc.StatusContested && (!bytes.Equal(out.Bytes(), img[4*sector:7*sector]) || err == nil || !strings.Contains(err.Error(), "different bytes")) {
 			t.Errorf("contested: %v", err)
 		}
@@ -171,8 +171,8 @@ func TestWhatWasNotReadIsMissing(t *testing.T) {
 
 func TestWrongDigest(t *testing.T) {
 	s := source(image(10), nil)
-	s.Digest = func(string, *tree.Node) (string, bool) { return digest(nil), true }
-	if _, err := s.Copy(t.Context(), io.Discard, "a", file("a", 5, at(1, 5)), false); !errors.Is(err, ErrDigest) {
+	s.Digest = func(*tree.Node) (string, bool) { return digest(nil), true }
+	if _, err := s.Copy(t.Context(), io.Discard, file("a", 5, at(1, 5)), false); !errors.Is(err, ErrDigest) {
 		t.Errorf("%v", err)
 	}
 }
@@ -185,16 +185,16 @@ func TestSizesThatCannotBe(t *testing.T) {
 		file("a", math.MaxInt64, tree.Extent{Offset: tree.Hole, Length: math.MaxInt64}),
 		file("a", math.MaxInt64, at(0, 100)), file("a", -1), file("a", 1<<50),
 	} {
-		if res, err := s.Copy(t.Context(), io.Discard, "a", n, true); err == nil || res.Bytes != 0 {
+		if res, err := s.Copy(t.Context(), io.Discard, n, true); err == nil || res.Bytes != 0 {
 			t.Errorf("%d bytes: %+v, %v", n.Size, res, err)
 		}
 	}
 	// Extents whose ends overflow.
 	n := file("a", 10_000, tree.Extent{Offset: math.MaxInt64 - 100, Length: math.MaxInt64}, tree.Extent{Offset: 1, Length: -5}, tree.Extent{Offset: 2, Length: math.MaxInt64, Unit: 1 << 62, Gap: 1 << 62})
-	if _, err := s.Copy(t.Context(), io.Discard, "a", n, true); !errors.Is(err, tree.ErrOutside) {
+	if _, err := s.Copy(t.Context(), io.Discard, n, true); !errors.Is(err, tree.ErrOutside) {
 		t.Error(err)
 	}
-	if _, err := s.Copy(t.Context(), io.Discard, "a", dir("d"), true); err == nil {
+	if _, err := s.Copy(t.Context(), io.Discard, dir("d"), true); err == nil {
 		t.Error("a directory was copied")
 	}
 }
@@ -240,7 +240,7 @@ func TestExtract(t *testing.T) {
 	img := image(100)
 	s := source(img, bad(t, 100, disc.StatusUnreadable, 31))
 	sums := map[string]string{"a.txt": digest(img[10*sector : 10*sector+3000]), "b.bin": digest(img[20*sector : 22*sector]), "wrong": digest(nil)}
-	s.Digest = func(_ string, n *tree.Node) (string, bool) { sum, ok := sums[n.Name]; return sum, ok }
+	s.Digest = func(n *tree.Node) (string, bool) { sum, ok := sums[n.Name]; return sum, ok }
 	setuid := file("setuid", 10, at(50, 10))
 	setuid.Mode = fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky | 0o777
 	root := dir("", file("a.txt", 3000, at(10, 3000)),

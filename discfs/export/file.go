@@ -44,7 +44,7 @@ func (x *extraction) file(ctx context.Context, w work) Item {
 		return it
 	}
 	var lacking *MissingError
-	it.Copied, err = x.s.Copy(ctx, f, w.from, w.node, true)
+	it.Copied, err = x.s.Copy(ctx, f, w.node, true)
 	switch {
 	case errors.As(err, &lacking):
 		it.Err, err = err, nil
@@ -85,7 +85,7 @@ func (x *extraction) there(ctx context.Context, w work) (done bool, err error) {
 	if x.s.Digest == nil || !fi.Mode().IsRegular() || fi.Size() != w.node.Size {
 		return false, errOccupied
 	}
-	want, known := x.s.Digest(w.from, w.node)
+	want, known := x.s.Digest(w.node)
 	if !known {
 		return false, errOccupied
 	}

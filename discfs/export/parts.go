@@ -19,9 +19,8 @@ type Source struct {
 	Size  int64           // of the image, in bytes
 	Map   *disc.SectorMap // nil: every sector was read
 	// Digest gives the SHA-256 that is on record for a file, in lower-case
-	// hexadecimal, by its path and its node; ok is false when there is none.
-	// nil: none is known.
-	Digest func(path string, n *tree.Node) (sha256 string, ok bool)
+	// hexadecimal; ok is false when there is none. nil: none is known.
+	Digest func(n *tree.Node) (sha256 string, ok bool)
 }
 
 // errContested is what bytes lack that are on the image and cannot be believed.
