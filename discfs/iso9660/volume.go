@@ -171,7 +171,8 @@ func civil(year, month, day, hour, minute, second, hundredths, zone int) (time.T
 	if zone < -48 || zone > 56 {
 		zone = 0 // some programs write nonsense there
 	}
-	return t.Add(-time.Duration(zone) * 15 * time.Minute), true
+	t = t.Add(-time.Duration(zone) * 15 * time.Minute)
+	return t, t.Year() >= 1 && t.Year() <= 9999 // what RFC 3339 can say
 }
 
 // rawText is a date's bytes: as text when they print, else in hexadecimal.

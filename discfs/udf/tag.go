@@ -130,5 +130,8 @@ func stamp(p []byte) time.Time {
 	if t.Day() != day {
 		return time.Time{}
 	}
-	return t.Add(-time.Duration(zone) * time.Minute)
+	if t = t.Add(-time.Duration(zone) * time.Minute); t.Year() < 1 || t.Year() > 9999 { // what RFC 3339 can say
+		return time.Time{}
+	}
+	return t
 }
