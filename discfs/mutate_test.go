@@ -222,13 +222,13 @@ func FuzzOpen(f *testing.F) {
 	where := make([][]int64, len(all))
 	for i, s := range all {
 		where[i] = targets(s.bytes)
-		f.Add(byte(i), []byte{})
+		f.Add(byte(4*i), []byte{})
 		for n := range min(len(where[i]), 40) {
-			f.Add(byte(i), []byte{byte(n), 0, byte(10 * n), 4, 0xff, 0xff, 0xff, 0xff, byte(n + 1), 0, 2, 3, 1, 0, 0})
+			f.Add(byte(4*i+1), []byte{byte(n), 0, byte(10 * n), 4, 0xff, 0xff, 0xff, 0xff, byte(n + 1), 0, 2, 3, 1, 0, 0})
 		}
 	}
 	f.Fuzz(func(t *testing.T, which byte, script []byte) {
-		k := int(which) % len(all)
+		k := int(which) / 4 % len(all)
 		m := &mutated{all[k].bytes, map[int64][]byte{}}
 		var changed []int64
 		for edits := 0; len(script) > 4 && edits < 32; edits++ {
@@ -239,11 +239,11 @@ func FuzzOpen(f *testing.F) {
 			script = script[4+n:]
 			changed = append(changed, s)
 		}
-		if which < 128 { // the others are left with sums that are wrong
+		if which%4 < 3 { // the others are left with sums that are wrong
 			for _, s := range slices.Compact(changed) {
 				sealed(m.sectors[s])
 			}
 		}
-		examine(t, m, int64(len(m.base)), nil, 1<<10, which&64 == 0)
+		examine(t, m, int64(len(m.base)), nil, 1<<10, which%4 == 0)
 	})
 }
