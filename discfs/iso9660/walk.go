@@ -18,6 +18,9 @@ const (
 	chunk = 64 << 10
 )
 
+// maxEntries is a variable for tests alone.
+var maxEntries = tree.MaxNodes
+
 // walker walks one tree.
 type walker struct {
 	r          *reader
@@ -72,12 +75,21 @@ func (w *walker) walk() *tree.Node {
 	w.r.sheet.Pass("F209", "%d files and directories", w.entries)
 	if root.rock == nil {
 		w.plainTree(root)
+		w.prune(root.plain)
 		return nil
 	}
 	w.relocate()
 	w.plainTree(root)
+	w.prune(root.plain)
 	w.rockTree()
+	w.prune(root.rock)
 	return root.rock
+}
+
+func (w *walker) prune(root *tree.Node) {
+	if n := tree.Prune(root); n > 0 {
+		w.r.sheet.Fail("F207", "%d directories have paths longer than %d bytes; what is in them is not listed", n, tree.MaxPath)
+	}
 }
 
 // directory reads one directory's records.
@@ -206,13 +218,15 @@ func (w *walker) own(it *item, rec record, first bool) {
 
 // entry takes up a record of a file or directory.
 func (w *walker) entry(it *item, rec record) {
+	if w.entries == maxEntries {
+		w.r.sheet.Fail("F207", "directory %s: %v", it.path, tree.ErrNodes)
+		it.plain.Err = tree.ErrNodes
+		return
+	}
 	w.entries++
 	c := &item{rec: rec, parent: it, inPlace: it, depth: it.depth + 1, more: rec.flags&flagMore != 0}
 	name := w.name(rec.name)
-	c.path = name
-	if it.path != "." {
-		c.path = it.path + "/" + name
-	}
+	c.path = tree.Join(it.path, name)
 	c.plain = &tree.Node{Name: name, Mode: 0o444, UID: -1, GID: -1, Modified: rec.time(), Size: int64(rec.size), Hidden: rec.flags&flagHidden != 0, Associated: rec.flags&flagAssociated != 0}
 	if w.differs(rec.name, name) {
 		c.plain.Raw = append([]byte(nil), rec.name...)

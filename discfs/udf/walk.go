@@ -19,11 +19,16 @@ const (
 	maxLink       = 64 << 10
 )
 
+// maxEntries is a variable for tests alone.
+var maxEntries = tree.MaxNodes
+
 type walker struct {
 	r    *reader
 	v    *tree.Volume
 	dirs []*folder
 	seen map[icbKey]string // directories by their ICB
+	// entries is how many names were taken up.
+	entries int
 }
 
 type icbKey struct {
@@ -83,6 +88,9 @@ func (w *walker) walk() {
 	for i := 0; i < len(w.dirs); i++ {
 		w.directory(w.dirs[i])
 		w.dirs[i].e = entry{} // what is kept is in the node
+	}
+	if n := tree.Prune(root); n > 0 {
+		r.sheet.Fail("F509", "%d directories have paths longer than %d bytes; what is in them is not listed", n, tree.MaxPath)
 	}
 	r.folders = len(w.dirs)
 	r.sheet.Pass("F508", "%d directories", len(w.dirs))
@@ -287,11 +295,14 @@ func (w *walker) identifiers(d *folder, p []byte, last bool) (used int, err erro
 
 // identifier takes up one entry of a directory.
 func (w *walker) identifier(d *folder, flags byte, raw string, at longAD) {
-	name := tree.Name(characters([]byte(raw)))
-	path := name
-	if d.path != "." {
-		path = d.path + "/" + name
+	if w.entries == maxEntries {
+		w.r.sheet.Fail("F508", "directory %s: %v", d.path, tree.ErrNodes)
+		d.node.Err = tree.ErrNodes
+		return
 	}
+	w.entries++
+	name := tree.Name(characters([]byte(raw)))
+	path := tree.Join(d.path, name)
 	n := &tree.Node{Name: name, Hidden: flags&1 != 0}
 	if decoded := characters([]byte(raw)); decoded != name || !faithful(raw) {
 		n.Raw = []byte(raw)

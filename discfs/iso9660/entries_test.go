@@ -1,0 +1,44 @@
+package iso9660
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ripstation/disc"
+	"ripstation/discfs/tree"
+)
+
+// More names than fit into memory are told, and not listed.
+func TestTooManyEntries(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	image := filepath.Join(t.TempDir(), "image")
+	if out, err := exec.Command("genisoimage", "-quiet", "-udf", "-o", image, dir).CombinedOutput(); err != nil {
+		t.Fatalf("genisoimage (Debian package genisoimage): %v\n%s", err, out)
+	}
+	text, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func(n int) { maxEntries = n }(maxEntries)
+	for most, want := range map[int]int{3: 3, 5: 5, 100: 5} {
+		maxEntries = most
+		f := Read(tree.NewSource(strings.NewReader(string(text)), int64(len(text))))
+		root := f.Volumes[0].Root
+		failed := false
+		for _, c := range f.Checks {
+			failed = failed || c.Outcome == disc.Failure && strings.Contains(c.Message, "more than")
+		}
+		if len(root.Children) != want || failed != (want == most && most == 3) || failed != errors.Is(root.Err, tree.ErrNodes) {
+			t.Errorf("%d entries at most: %d, told %v, %v", most, len(root.Children), failed, root.Err)
+		}
+	}
+}
