@@ -71,7 +71,9 @@ func cuts(s *sample) []int64 {
 		if n > 400*disc.SectorSize && n < size-20*disc.SectorSize && n/disc.SectorSize%16 != 0 {
 			continue
 		}
-		out = append(out, n, n+1000)
+		if out = append(out, n); n/disc.SectorSize%8 == 5 {
+			out = append(out, n+1000)
+		}
 	}
 	return out
 }
@@ -101,10 +103,8 @@ func TestEachSectorMissing(t *testing.T) {
 		size := int64(len(s.bytes))
 		r := bytes.NewReader(s.bytes)
 		all, _ := contents(discfs.Open(r, size, nil), r, nil)
-		for gone := int64(0); gone < size; gone += disc.SectorSize {
-			if gone > 400*disc.SectorSize && gone < size-20*disc.SectorSize {
-				continue
-			}
+		for _, sector := range targets(s.bytes) { // those that hold anything
+			gone := sector * disc.SectorSize
 			have := func(off, n int64) bool { return off+n <= gone || off >= gone+disc.SectorSize }
 			// What stands there would be believed if it were looked at.
 			other := bytes.Clone(s.bytes)
