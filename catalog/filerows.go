@@ -209,10 +209,10 @@ type ListView struct {
 	TreeSHA256  *string      `json:"tree_sha256"`
 	Volumes     []FileVolume `json:"volumes"`
 	Listed      int64        `json:"listed"`
-	Files       int64        `json:"files"` // those that are no directory, link or other
-	Directories int64        `json:"directories"`
-	Bytes       int64        `json:"bytes"`   // of the files
-	Damaged     int64        `json:"damaged"` // files with bytes that were not read
+	Files       int64        `json:"file_count"` // without directories, links and other
+	Directories int64        `json:"directory_count"`
+	Bytes       int64        `json:"bytes"`         // of the files
+	Damaged     int64        `json:"damaged_files"` // with bytes that were not read
 	n           int64
 	rows        []byte
 }

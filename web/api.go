@@ -9,6 +9,8 @@
 //	GET  jobs               []station.JobStatus
 //	GET  list?image=&copy=&item=&needs_you=&limit=     what Books.List gives
 //	GET  show/{id}          what Books.Show gives; id may be a unique prefix
+//	GET  show/{id}/files    a stream of FilesLine: the list, then its files
+//	GET  files?name=&sha256=&limit=    what Books.Find gives
 //	GET  notices            a stream of station.Notice, one a line
 //	POST rip                station.Request -> Ripping
 //	POST eject              EjectRequest -> nothing
@@ -129,12 +131,33 @@ type AuditLine struct {
 	Error    *Error          `json:"error,omitempty"`
 }
 
+// FileQuery asks for files by a part of their name or by digest.
+type FileQuery struct {
+	Name   string // plain text, in any case
+	SHA256 string // or its first digits
+	Limit  int    // 0 means the default
+}
+
+// FilesLine is one line of a stream of a disc's files; exactly one field is
+// set. The list comes first; the last line is Done or Error.
+type FilesLine struct {
+	List  json.RawMessage `json:"list,omitempty"`
+	File  json.RawMessage `json:"file,omitempty"`
+	Done  bool            `json:"done,omitempty"`
+	Error *Error          `json:"error,omitempty"`
+}
+
 // Books is what the API tells of the catalog and the stores. What its methods
 // return is sent as JSON; their errors should be *Error where a caller can do
 // something about them.
 type Books interface {
 	List(ctx context.Context, q Query) (any, error)
 	Show(ctx context.Context, id string) (any, error)
+	// Find looks for files.
+	Find(ctx context.Context, q FileQuery) (any, error)
+	// Files calls list once and then file for each of a disc's files; an error
+	// of theirs ends it.
+	Files(ctx context.Context, id string, list, file func(any) error) error
 	Annotate(ctx context.Context, id string, a Annotation) (any, error)
 	Audit(ctx context.Context, in AuditRequest, progress func(AuditProgress)) (any, error)
 }

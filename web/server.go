@@ -50,6 +50,14 @@ func New(cfg Config) *Server {
 		return cfg.Books.List(r.Context(), q)
 	})
 	s.get("show/{id}", func(r *http.Request) (any, error) { return cfg.Books.Show(r.Context(), r.PathValue("id")) })
+	s.mux.HandleFunc("GET "+prefix+"show/{id}/files", s.files)
+	s.get("files", func(r *http.Request) (any, error) {
+		q, err := parseFileQuery(r.URL.Query())
+		if err != nil {
+			return nil, err
+		}
+		return cfg.Books.Find(r.Context(), q)
+	})
 	handle(s, "rip", func(r *http.Request, in station.Request) (any, error) {
 		d, err := cfg.Station.Rip(r.Context(), in)
 		return Ripping{Drive: d}, err
@@ -190,10 +198,26 @@ func parseQuery(v url.Values) (q Query, err error) {
 			return q, &Error{Code: CodeUsage, Message: fmt.Sprintf("needs_you is %q; it is true or false", s)}
 		}
 	}
+	q.Limit, err = parseLimit(v)
+	return q, err
+}
+
+func parseLimit(v url.Values) (n int, err error) {
 	if s := v.Get("limit"); s != "" {
-		if q.Limit, err = strconv.Atoi(s); err != nil || q.Limit < 0 {
-			return q, &Error{Code: CodeUsage, Message: fmt.Sprintf("limit is %q; it is a number", s)}
+		if n, err = strconv.Atoi(s); err != nil || n < 0 {
+			return 0, &Error{Code: CodeUsage, Message: fmt.Sprintf("limit is %q; it is a number", s)}
 		}
 	}
-	return q, nil
+	return n, nil
+}
+
+func parseFileQuery(v url.Values) (q FileQuery, err error) {
+	for k := range v {
+		if k != "name" && k != "sha256" && k != "limit" {
+			return q, &Error{Code: CodeUsage, Message: fmt.Sprintf("files cannot be looked for by %q", k)}
+		}
+	}
+	q = FileQuery{Name: v.Get("name"), SHA256: v.Get("sha256")}
+	q.Limit, err = parseLimit(v)
+	return q, err
 }

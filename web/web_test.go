@@ -51,6 +51,25 @@ func (s *shelf) Show(_ context.Context, id string) (any, error) {
 	return nil, &Error{Code: CodeNotFound, Message: fmt.Sprintf("disc %q: not in the catalog", id)}
 }
 
+func (s *shelf) Find(_ context.Context, q FileQuery) (any, error) { return q, nil }
+
+func (s *shelf) Files(ctx context.Context, id string, list, file func(any) error) error {
+	switch id {
+	case "here", "cut":
+	default:
+		_, err := s.Show(ctx, id)
+		return err
+	}
+	err := list(map[string]string{"id": id})
+	for i := 0; i < 20_000 && err == nil; i++ {
+		err = file(i)
+	}
+	if id == "cut" && err == nil {
+		err = errors.New("a row is damaged")
+	}
+	return err
+}
+
 func (s *shelf) Annotate(ctx context.Context, id string, a Annotation) (any, error) {
 	s.mu.Lock()
 	s.annotated[id] = a
@@ -150,6 +169,27 @@ func TestBooksOverTheSocket(t *testing.T) {
 	if err := b.c.Show(ctx, "broken", &view); code(err) != CodeFailed || !strings.Contains(err.Error(), "the disk gives errors") {
 		t.Errorf("a failure: %v", err)
 	}
+	fq, got := FileQuery{Name: "a&b=%*\"'\x00\xff é", Limit: 3}, FileQuery{}
+	if err := b.c.Find(ctx, fq, &got); err != nil || got.Name != strings.ToValidUTF8(fq.Name, "\uFFFD") || got.Limit != 3 {
+		t.Errorf("find %+v, %v", got, err)
+	}
+	for id, want := range map[string]string{"here": "", "cut": "a row is damaged", "broken": "the disk gives errors", "../x": "not in the catalog"} {
+		n, heads := 0, 0
+		err := b.c.Files(ctx, id, func(json.RawMessage) error { heads++; return nil }, func(v json.RawMessage) error {
+			if string(v) != fmt.Sprint(n) {
+				t.Errorf("file %s at place %d", v, n)
+			}
+			n++
+			return nil
+		})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) || (heads == 1) != (n == 20_000) {
+			t.Errorf("files of %s: %d lists, %d files, %v", id, heads, n, err)
+		}
+	}
+	enough := errors.New("enough")
+	if err := b.c.Files(ctx, "here", func(json.RawMessage) error { return nil }, func(json.RawMessage) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("a caller that stops: %v", err)
+	}
 	item, part := "ABC", 2
 	if err := b.c.Annotate(ctx, "here", Annotation{Item: &item, Part: &part, Operator: "ada"}, &view); err != nil {
 		t.Fatal(err)
@@ -231,6 +271,8 @@ func TestRefusals(t *testing.T) {
 		want               string
 	}{
 		{"GET", "/api/v1/list?colour=red", "", 400, `cannot be narrowed by "colour"`},
+		{"GET", "/api/v1/files?limit=x", "", 400, "limit is"},
+		{"GET", "/api/v1/files?colour=red", "", 400, `looked for by "colour"`},
 		{"GET", "/api/v1/list?limit=-1", "", 400, "limit is"},
 		{"GET", "/api/v1/list?needs_you=perhaps", "", 400, "true or false"},
 		{"POST", "/api/v1/rip", `{"sauce":"x"}`, 400, "sauce"},

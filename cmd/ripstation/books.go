@@ -17,6 +17,8 @@ import (
 type books interface {
 	List(ctx context.Context, q web.Query) ([]catalog.Summary, error)
 	Show(ctx context.Context, id string) (catalog.View, error)
+	Find(ctx context.Context, q web.FileQuery) (foundFiles, error)
+	Files(ctx context.Context, id string, list func(catalog.ListView) error, file func(catalog.ListedFile) error) error
 	Annotate(ctx context.Context, id string, a web.Annotation) (catalog.View, error)
 	Audit(ctx context.Context, in web.AuditRequest, progress func(web.AuditProgress)) (audit.Report, error)
 	Close() error

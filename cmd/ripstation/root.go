@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -66,7 +65,7 @@ missing, 4 findings, 5 could not look.`,
 	root.PersistentFlags().StringVar(&a.config, "config", "", "configuration file (default $RIPSTATION_CONFIG, else "+systemConfig+")")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results as JSON")
 	root.SetFlagErrorFunc(badFlag)
-	root.AddCommand(a.runVerb(), a.ripVerb(), a.drivesVerb(), a.statusVerb(), a.listVerb(), a.showVerb(), a.annotateVerb(),
+	root.AddCommand(a.runVerb(), a.ripVerb(), a.drivesVerb(), a.statusVerb(), a.listVerb(), a.showVerb(), a.findVerb(), a.annotateVerb(),
 		a.lsVerb(), a.catVerb(), a.extractVerb(), a.inspectVerb(),
 		a.ejectVerb(), a.auditVerb(), a.configVerb(), a.demoVerb(), a.versionVerb())
 	return root
@@ -80,10 +79,12 @@ func verb(do func(ctx context.Context, args []string) error) func(*cobra.Command
 
 // printJSON prints one result.
 func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	b, err := safeJSON(v, "  ")
+	if err != nil {
+		return err
+	}
+	_, err = a.out.Write(append(b, '\n'))
+	return err
 }
 
 func (a *app) say(format string, args ...any) { fmt.Fprintf(a.talk, format+"\n", args...) }

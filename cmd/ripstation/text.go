@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/docker/go-units"
@@ -49,6 +51,36 @@ func steers(r rune) bool {
 		return false
 	}
 	return !unicode.IsPrint(r)
+}
+
+// safeJSON is a value as JSON in which whatever could steer a terminal is
+// spelled as JSON does, so that it is the same value and passes safeWriter
+// unchanged.
+func safeJSON(v any, indent string) ([]byte, error) {
+	var plain bytes.Buffer
+	enc := json.NewEncoder(&plain)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	p := bytes.TrimSuffix(plain.Bytes(), []byte("\n"))
+	if !bytes.ContainsFunc(p, steers) {
+		return p, nil
+	}
+	var b bytes.Buffer
+	for _, r := range string(p) { // outside of its strings, JSON is ASCII that prints
+		switch {
+		case !steers(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, hi, lo)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.Bytes(), nil
 }
 
 // one makes a text fit for one cell or line.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -105,5 +107,22 @@ func TestFollow(t *testing.T) {
 	close(in)
 	if _, err := tl.follow(t.Context(), in, &story{drive: "z", since: at}); err == nil {
 		t.Error("a stream that ends is no end of a story")
+	}
+}
+
+// JSON comes out of the terminal's guard as the value that went in.
+func TestJSONIsNotSpelledBroken(t *testing.T) {
+	in := map[string]string{"a\u202eb": "x\u00a0y\u3000z\u2028 \U000e0001 \x7f \x1b[31m \\u{202e} <&> \U0001F600 é"}
+	var out bytes.Buffer
+	a := &app{out: safeWriter{&out}}
+	if err := a.printJSON(in); err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]string
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil || !maps.Equal(in, got) {
+		t.Errorf("%v: %q in\n%s", err, got, out.String())
+	}
+	if bytes.ContainsFunc(out.Bytes(), steers) {
+		t.Errorf("%q", out.String())
 	}
 }

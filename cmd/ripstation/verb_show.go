@@ -13,11 +13,14 @@ import (
 )
 
 func (a *app) showVerb() *cobra.Command {
-	return &cobra.Command{
-		Use:     "show ID",
-		Short:   "Show everything that is recorded of one disc",
-		Long:    "Show tells everything that is recorded of one disc. The beginning of its id is enough, as long as it fits one disc only.",
-		Example: "  ripstation show k3v7x2ma\n  ripstation show k3v7x2ma --json",
+	var files bool
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show everything that is recorded of one disc",
+		Long: `Show tells everything that is recorded of one disc. The beginning of its id is
+enough, as long as it fits one disc only. With --files it lists the disc's
+files, damaged ones marked, times in UTC.`,
+		Example: "  ripstation show k3v7x2ma\n  ripstation show k3v7x2ma --json\n  ripstation show k3v7x2ma --files",
 		Args:    takes("the id of a disc, or its beginning"),
 		RunE: verb(func(ctx context.Context, args []string) error {
 			cfg, err := loadConfig(a.config)
@@ -29,6 +32,9 @@ func (a *app) showVerb() *cobra.Command {
 				return err
 			}
 			defer b.Close()
+			if files {
+				return a.showFiles(ctx, b, args[0])
+			}
 			v, bad := b.Show(ctx, args[0])
 			if bad != nil && v.ID == "" {
 				return bad
@@ -42,6 +48,8 @@ func (a *app) showVerb() *cobra.Command {
 			return errors.Join(err, bad)
 		}),
 	}
+	cmd.Flags().BoolVar(&files, "files", false, "list the files of its latest image")
+	return cmd
 }
 
 // printView prints one carrier for people.
@@ -74,6 +82,12 @@ func (a *app) printView(v catalog.View) error {
 		row("md5", one(i.MD5))
 	} else {
 		row("image", "none was made")
+	}
+	if v.Files != nil {
+		row("files", listWords(*v.Files))
+	}
+	for _, id := range v.SameContent {
+		row("same content as", one(id))
 	}
 	for _, c := range v.Checks {
 		row("check", fmt.Sprintf("%s: %s; %s", strings.ToUpper(one(string(c.Outcome))), one(c.Name), one(c.Message)))
