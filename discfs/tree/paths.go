@@ -19,6 +19,13 @@ const MaxNodes = 4 << 20
 // ErrNodes says that there are more than MaxNodes.
 var ErrNodes = errors.New("there are more than 4194304 files and directories; the rest was not listed")
 
+// MaxExtents is how many extents the files of one tree can have together, for
+// the same reason.
+const MaxExtents = 16 << 20
+
+// ErrExtents says that there are more than MaxExtents.
+var ErrExtents = errors.New("the files have more than 16777216 extents; those of this one are not known")
+
 // ErrPath says that a directory has a path longer than MaxPath.
 var ErrPath = errors.New("its path is longer than 4096 bytes; what is in it was not listed")
 

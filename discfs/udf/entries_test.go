@@ -42,3 +42,39 @@ func TestTooManyEntries(t *testing.T) {
 		}
 	}
 }
+
+// So are more extents.
+func TestTooManyExtents(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	image := filepath.Join(t.TempDir(), "image")
+	if out, err := exec.Command("genisoimage", "-quiet", "-udf", "-o", image, dir).CombinedOutput(); err != nil {
+		t.Fatalf("genisoimage (Debian package genisoimage): %v\n%s", err, out)
+	}
+	text, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func(n int) { maxAllExtents = n }(maxAllExtents)
+	maxAllExtents = 4 // of the root and three files
+	f := Read(tree.NewSource(strings.NewReader(string(text)), int64(len(text))))
+	whole := 0
+	for _, n := range f.Volumes[0].Root.Children {
+		if n.Err == nil && len(n.Extents) == 1 {
+			whole++
+		} else if !errors.Is(n.Err, tree.ErrExtents) || len(n.Extents) > 0 {
+			t.Errorf("%s: %v, %d extents", n.Name, n.Err, len(n.Extents))
+		}
+	}
+	failed := false
+	for _, c := range f.Checks {
+		failed = failed || c.Outcome == disc.Failure && strings.Contains(c.Message, "more than")
+	}
+	if whole != 3 || !failed {
+		t.Errorf("%d files are whole, told %v", whole, failed)
+	}
+}

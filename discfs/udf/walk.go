@@ -19,8 +19,11 @@ const (
 	maxLink       = 64 << 10
 )
 
-// maxEntries is a variable for tests alone.
-var maxEntries = tree.MaxNodes
+// maxEntries and maxAllExtents are variables for tests alone.
+var (
+	maxEntries    = tree.MaxNodes
+	maxAllExtents = tree.MaxExtents
+)
 
 type walker struct {
 	r    *reader
@@ -29,6 +32,7 @@ type walker struct {
 	seen map[icbKey]string // directories by their ICB
 	// entries is how many names were taken up.
 	entries int
+	extents int // of all of them
 }
 
 type icbKey struct {
@@ -133,6 +137,9 @@ func (w *walker) fill(n *tree.Node, path string, at longAD) (entry, bool) {
 			r.silent("F510", "%s: %v", path, n.Err)
 		}
 		return e, false
+	}
+	if w.extents += len(e.extents); w.extents > maxAllExtents {
+		e.extents, e.err = nil, tree.ErrExtents
 	}
 	n.Mode, n.UID, n.GID, n.Size, n.Meta = e.mode, e.uid, e.gid, e.size, e.meta
 	n.Modified, n.Accessed, n.Changed, n.Created = e.modified, e.accessed, e.changed, e.created
