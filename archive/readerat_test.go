@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 
 	"ripstation/archive"
 	"ripstation/archive/archivetest"
@@ -124,6 +125,9 @@ func TestReaderAtAsksForWhatIsWorthIt(t *testing.T) {
 	if requests > 24 || moved != int64(len(body)) || s.total() != moved {
 		t.Errorf("in order: %d requests for %d bytes, %d moved, %d asked for", requests, len(body), moved, s.total())
 	}
+	if n := archive.Held(r); n > 16<<20 {
+		t.Errorf("%d bytes are held", n)
+	}
 	s = object(t, body)
 	r = readerAt(t, s, len(body))
 	for i := range 40 {
@@ -163,9 +167,38 @@ func TestReaderAtFromManySides(t *testing.T) {
 	if n := s.atOnce.Load(); n > 4 {
 		t.Errorf("%d requests at once", n)
 	}
-	if n := archive.Held(r); n > 32<<20 {
-		t.Errorf("%d bytes are held", n)
-	}
+}
+
+// Who waits for another's request is not given its failure.
+func TestReaderAtOwesEveryoneARequest(t *testing.T) {
+	body := archivetest.Bytes(5, 100_000)
+	s := object(t, body)
+	synctest.Test(t, func(t *testing.T) {
+		s.waiting = make(chan struct{})
+		s.answer = func(n int, _, _ int64, r io.ReadCloser) (io.ReadCloser, error) {
+			if n == 0 {
+				r.Close()
+				return nil, errors.New("refused")
+			}
+			return r, nil
+		}
+		r := archive.NewReaderAt(t.Context(), s, objectKey, int64(len(body)))
+		var failed atomic.Int64
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				if _, err := r.ReadAt(make([]byte, 10), 40_000); err != nil {
+					failed.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		close(s.waiting)
+		wg.Wait()
+		if err := r.Close(); err != nil || failed.Load() != 1 || len(s.ranges) != 2 {
+			t.Errorf("%d readers failed, %d requests, %v", failed.Load(), len(s.ranges), err)
+		}
+	})
 }
 
 // A failed request is an error of whoever made it and of nobody else, and is

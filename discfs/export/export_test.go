@@ -285,12 +285,15 @@ func TestExtract(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(where, "DISC/wrong"), []byte("mine"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(where, "DISC/sub/b.bin"), make([]byte, 2*sector), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	before := content(t, where, "DISC/unknown")
 	told, err = extract(t, s, where, root, "DISC")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]State{"a.txt": AlreadyThere, "sub/b.bin": AlreadyThere, "sub/hurt": Failed, "sub/up": AlreadyThere, "wrong": Failed, "unknown": Failed} {
+	for path, want := range map[string]State{"a.txt": AlreadyThere, "sub/b.bin": Failed, "sub/hurt": Failed, "sub/up": AlreadyThere, "wrong": Failed, "unknown": Failed} {
 		if told[path].State != want {
 			t.Errorf("again, %s: %+v, want %s", path, told[path], want)
 		}
@@ -312,7 +315,7 @@ func TestNothingLeadsOut(t *testing.T) {
 	// Names that no reader of a file system should give, too.
 	root := dir("", file("../../escape", 5, at(1, 5)), file("..", 5, at(1, 5)), file(".", 5, at(1, 5)), file("/abs", 5, at(1, 5)), file("nul\x00", 5, at(1, 5)), file("", 5, at(1, 5)),
 		file("CON", 5, at(1, 5)), file(long, 5, at(1, 5)), file(long+"x", 5, at(2, 5)),
-		dir("d", link("passwd", "/etc/passwd"), link("out", "../../x"), link("crooked", "in/../../../x"), link("in", "."), link("fine", "../CON"), link("dots", ".././CON"), link("zero", "a\x00b"), link("none", "")),
+		dir("d", link("passwd", "/etc/passwd"), link("out", "../../x"), link("crooked", "in/../in"), link("in", "."), link("fine", "../CON"), link("dots", ".././CON"), link("zero", "a\x00b"), link("none", "")),
 		dir("..", file("inner", 5, at(3, 5))))
 	told, err := extract(t, s, where, root, "DISC")
 	if err != nil {
@@ -330,6 +333,14 @@ func TestNothingLeadsOut(t *testing.T) {
 	}
 	if told[long].State != Written || told[long+"x"].State != Written || told[long].To == told[long+"x"].To {
 		t.Errorf("long names: %q, %q", told[long].To, told[long+"x"].To)
+	}
+	for _, name := range []string{"../../escape", "..", ".", "/abs", "nul\x00", ""} {
+		if it := told[name]; it.State == Written && strings.Count(it.To, "/") != 1 {
+			t.Errorf("%q was made as %q", name, it.To)
+		}
+	}
+	if told["../../escape"].State != Written || told["/abs"].State != Written {
+		t.Errorf("%+v, %+v", told["../../escape"], told["/abs"])
 	}
 	if content(t, where, "DISC/CON") == "" {
 		t.Error("no CON")
@@ -404,6 +415,18 @@ func TestArchiveThatFails(t *testing.T) {
 	told, err = extract(t, s, where, dir("", files...), "D")
 	if !errors.Is(err, gone) || len(told) != 5+tooMany || len(everything(t, where)) != 6 {
 		t.Errorf("all: %v, %d told, %q", err, len(told), everything(t, where))
+	}
+}
+
+// What somebody else makes under a file's name while it is read stays.
+func TestNothingIsReplaced(t *testing.T) {
+	img := image(100)
+	s := source(img, nil)
+	where := t.TempDir()
+	s.Image = failing{bytes.NewReader(img), func(int64) error { return os.WriteFile(filepath.Join(where, "a"), []byte("mine"), 0o644) }}
+	told, err := extract(t, s, where, file("a", 5000, at(1, 5000)), "a")
+	if err != nil || told["."].State != Failed || content(t, where, "a") != "mine" || len(everything(t, where)) != 1 {
+		t.Errorf("%v, %+v, %q", err, told, everything(t, where))
 	}
 }
 
