@@ -38,7 +38,7 @@ var rooms = map[string][]string{
 	"catalog":             {},
 	"archive":             {},
 	"audit":               {"catalog", "archive"},
-	"station":             {"audit", "ripper", "discfs", "catalog", "archive"},
+	"station":             {"audit", "ripper", "discfs", "discfs/tree", "catalog", "archive"},
 	"web":                 {"station", "audit"},
 	"archive/archivetest": {"archive", "internal/versitygw"},
 

@@ -26,7 +26,9 @@ type Record struct {
 	Drive    disc.Drive    `json:"drive"`    // of the last capture
 	Captures []Capture     `json:"captures"` // oldest first; the last one sealed the image
 	Checks   []disc.Check  `json:"checks"`
-	Events   []Event       `json:"events"`
+	// Content is null when nobody looked: in records of before the file list.
+	Content *Content `json:"content"`
+	Events  []Event  `json:"events"`
 }
 
 // CarrierInfo is what people say of a carrier. An empty string and a zero part

@@ -35,6 +35,10 @@ type SealOptions struct {
 	// Progress is told how many bytes of how many were read back, a block at a
 	// time. It may be nil.
 	Progress func(done, total int64)
+	// Observers see every block of the image in order, in the same reading: n
+	// bytes from off, without data where the disk does not give them. The data
+	// are theirs until they return. An error of one ends the seal.
+	Observers []func(off, n int64, data []byte) error
 }
 
 // Sealed is what is known of an image for ever.
@@ -82,7 +86,11 @@ func (img *Image) seal(ctx context.Context, opt SealOptions) (Sealed, error) {
 		return Sealed{}, err
 	}
 	d := newDigester()
-	p, how, err := img.readAll(ctx, d.lookers(), opt.Progress)
+	lookers := d.lookers()
+	for _, see := range opt.Observers {
+		lookers = append(lookers, func(b *block) error { return see(b.off, b.size, b.data) })
+	}
+	p, how, err := img.readAll(ctx, lookers, opt.Progress)
 	if err != nil {
 		return Sealed{}, err
 	}

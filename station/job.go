@@ -66,6 +66,8 @@ type jobFile struct {
 	Captures     []catalog.Capture   `json:"captures"`
 	Events       []catalog.Event     `json:"events"`
 	Sealed       *ripper.Sealed      `json:"sealed"`
+	Content      *catalog.Content    `json:"content"`
+	List         *sealedList         `json:"list"` // of files.json; null when there is none
 	Checks       []disc.Check        `json:"checks"`
 	Eject        *intent             `json:"eject"`
 	Created      time.Time           `json:"created"`

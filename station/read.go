@@ -9,7 +9,6 @@ import (
 
 	"ripstation/catalog"
 	"ripstation/disc"
-	"ripstation/discfs"
 	"ripstation/internal/crashpoint"
 	"ripstation/ripper"
 )
@@ -75,22 +74,27 @@ func (b *bay) seal(ctx context.Context, d Drive, j *job) error {
 		return err
 	}
 	defer img.Close()
-	sealed, err := ripper.Seal(ctx, img, ripper.SealOptions{Progress: func(done, total int64) {
+	sm := img.Map()
+	look := lookAt(img, sm)
+	sealed, err := ripper.Seal(ctx, img, ripper.SealOptions{Observers: []func(int64, int64, []byte) error{look.block}, Progress: func(done, total int64) {
 		b.notice(Notice{ID: j.ID, Word: WordChecking, Progress: &Progress{What: "checking", Done: done, Total: total}})
 	}})
 	if err != nil {
 		return err
 	}
-	checks := append(f.Checks[:len(f.Checks):len(f.Checks)], sealed.Checks...)
-	v, err := discfs.Read(img, sealed.Size)
-	if err != nil {
-		checks = append(checks, disc.Check{Code: "volume-size", Name: "size of the file systems against the image", Outcome: disc.NotRun, Message: err.Error()})
-	} else {
-		checks = append(checks, discfs.SizeCheck(v, sealed.Size)...)
+	found := look.finish(ctx)
+	if err := ctx.Err(); err != nil {
+		return err
 	}
+	content, list, err := look.list(j, f, sm)
+	if err != nil {
+		return fmt.Errorf("list the files of %s: %w", j.ID, err)
+	}
+	checks := append(f.Checks[:len(f.Checks):len(f.Checks)], sealed.Checks...)
+	checks = append(checks, found...)
 	now := time.Now().UTC()
 	err = j.update(func(f *jobFile) {
-		f.Step, f.Sealed, f.Checks = StepSealed, &sealed, checks
+		f.Step, f.Sealed, f.Checks, f.Content, f.List = StepSealed, &sealed, checks, content, list
 		f.Identity.Samples = sealed.Samples
 		last := len(f.Captures) - 1
 		f.Captures[last].Outcome, f.Captures[last].Ended = catalog.Imaged, now

@@ -30,7 +30,7 @@ func recordOf(f jobFile) ([]byte, error) {
 			Sectors: s.Sectors, Missing: s.Missing, SealedAt: f.Captures[len(f.Captures)-1].Ended},
 		Objects: []catalog.Object{{Role: catalog.RoleImage, Path: imagePath, Size: s.Size, SHA512: s.Digests.SHA512, SHA256: s.Digests.SHA256,
 			SHA1: s.Digests.SHA1, MD5: s.Digests.MD5, CRC64NVME: s.Digests.CRC64NVME}},
-		Disc: f.Disc, Identity: f.Identity, Drive: f.Drive, Captures: f.Captures, Checks: f.Checks, Events: f.Events,
+		Disc: f.Disc, Identity: f.Identity, Drive: f.Drive, Captures: f.Captures, Checks: f.Checks, Content: f.Content, Events: f.Events,
 	})
 }
 
@@ -72,7 +72,20 @@ func (s *Station) bag(j *job) (b archive.Bag, closeBag func(), err error) {
 			{Path: "metadata/ddrescue.map", Body: ddrescue.Bytes()},
 		},
 	}
-	return b, func() { img.Close() }, nil
+	list, listSource, err := j.listInBag(f)
+	if err != nil {
+		img.Close()
+		return b, nil, err
+	}
+	if list != nil {
+		b.Metadata = append(b.Metadata, *list)
+	}
+	return b, func() {
+		img.Close()
+		if listSource != nil {
+			listSource.Close()
+		}
+	}, nil
 }
 
 // bagInfo is what bag-info.txt tells a person (RFC 8493, 2.2.2).
@@ -130,7 +143,7 @@ func (s *Station) record(ctx context.Context, j *job) error {
 	if err != nil {
 		return fmt.Errorf("record %s: %w", f.ID, err)
 	}
-	in := catalog.Commit{RecordBytes: sealed, Files: files, Copies: j.catalogCopies(s.cfg.Stores), Needs: needs(f)}
+	in := catalog.Commit{RecordBytes: sealed, Files: files, FileList: j.openList(f), Copies: j.catalogCopies(s.cfg.Stores), Needs: needs(f)}
 	err = s.untilRecorded(ctx, j.ID, func() error { return s.cfg.Catalog.Commit(ctx, in) })
 	if err != nil {
 		return fmt.Errorf("record %s: %w", f.ID, err)

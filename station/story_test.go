@@ -60,8 +60,8 @@ func TestCleanDisc(t *testing.T) {
 			t.Errorf("%s is not what the catalog says", o.Path)
 		}
 	}
-	if len(objects) != 10 {
-		t.Errorf("the catalog knows %d of the bag's 10 files", len(objects))
+	if len(objects) != 11 {
+		t.Errorf("the catalog knows %d of the bag's 11 files", len(objects))
 	}
 	left, err := os.ReadDir(filepath.Join(r.dir, "spool"))
 	must(t, err)

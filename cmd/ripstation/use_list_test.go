@@ -93,7 +93,7 @@ func listOf(t *testing.T, image, id string) []byte {
 	}
 	var all []catalog.FileEntry
 	tree.Walk(v.Root, func(path string, n *tree.Node) bool {
-		e := catalog.FileEntry{Path: path, Type: catalog.FileType(typeOf(n.Mode)), Mode: fmt.Sprintf("%04o", unixMode(n.Mode)), Size: n.Size, Modified: n.Modified, Link: n.Link}
+		e := catalog.FileEntry{Path: path, Type: catalog.FileType(typeOf(n.Mode)), Mode: fmt.Sprintf("%04o", tree.UnixMode(n.Mode)), Size: n.Size, Modified: n.Modified, Link: n.Link}
 		for _, x := range n.Extents {
 			e.Extents = append(e.Extents, catalog.FileExtent{Offset: x.Offset, Length: x.Length, Unit: x.Unit, Gap: x.Gap})
 		}

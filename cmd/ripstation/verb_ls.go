@@ -154,7 +154,7 @@ func (m *archived) node(name string) (*tree.Node, error) {
 }
 
 func (m *archived) listed(p string, n *tree.Node) listed {
-	out := listed{Path: p, Type: typeOf(n.Mode), Mode: fmt.Sprintf("%04o", unixMode(n.Mode)), Size: n.Size, Extents: n.Extents, Missing: []tree.Extent{}}
+	out := listed{Path: p, Type: typeOf(n.Mode), Mode: fmt.Sprintf("%04o", tree.UnixMode(n.Mode)), Size: n.Size, Extents: n.Extents, Missing: []tree.Extent{}}
 	if out.Extents == nil {
 		out.Extents = []tree.Extent{}
 	}
@@ -190,17 +190,6 @@ func typeOf(m fs.FileMode) string {
 		return "link"
 	}
 	return "other"
-}
-
-// unixMode are the permission bits as chmod(1) has them.
-func unixMode(m fs.FileMode) uint32 {
-	out := uint32(m.Perm())
-	for bit, unix := range map[fs.FileMode]uint32{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
-		if m&bit != 0 {
-			out |= unix
-		}
-	}
-	return out
 }
 
 func (a *app) printListed(res lsResult, base string, long, deep, dir bool) error {

@@ -178,3 +178,14 @@ func walk(path string, n *Node, yield func(string, *Node) bool) bool {
 	}
 	return true
 }
+
+// UnixMode are the permission bits of a mode as chmod(1) has them.
+func UnixMode(m fs.FileMode) uint32 {
+	out := uint32(m.Perm())
+	for bit, unix := range map[fs.FileMode]uint32{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
+		if m&bit != 0 {
+			out |= unix
+		}
+	}
+	return out
+}

@@ -22,6 +22,7 @@ var points = map[string]string{
 	"job-written":     "job.json of a new disc is on the disk, nothing is read yet",
 	"reading":         "a chunk is in the ledger, the sector map may not have it yet",
 	"read":            "all passes have ended, the image is not sealed",
+	"listed":          "the file list is on the disk, the job does not know it yet",
 	"sealed":          "the image is sealed, nothing is sent",
 	"before-complete": "all parts of an object are in the store, it is not completed",
 	"after-complete":  "an object is completed in the store, the job has not noted it",
