@@ -2,6 +2,8 @@ package proofs
 
 import (
 	"bytes"
+	"crypto/md5"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -89,4 +91,23 @@ func TestHostileTags(t *testing.T) {
 		put(18, text)
 		want(t, d.checks(t), libisofsMD5, disc.Failure, "damaged")
 	}
+}
+
+// A session far behind the first is found by the tag that names it. Tags that
+// lead to each other are looked at once.
+func TestTagNamesAFarSession(t *testing.T) {
+	d := newDisc(nil)
+	d.image = append(d.image, make([]byte, 2000*disc.SectorSize)...)
+	sum := func(from, n int) string {
+		return fmt.Sprintf("%x", md5.Sum(d.image[from*disc.SectorSize:][:n*disc.SectorSize]))
+	}
+	for _, start := range []int{0, 1600} {
+		copy(d.image[(start+firstDescriptor)*disc.SectorSize:], "\x01CD001\x01")
+	}
+	put := func(sector int, text string) { copy(d.image[sector*disc.SectorSize:], sealTag(text)) }
+	put(18, "libisofs_rlsb32_checksum_tag_v1 pos=18 range_start=0 range_size=18 session_start=1600 md5="+sum(0, 18))
+	put(1618, "libisofs_sb_checksum_tag_v1 pos=1618 range_start=1600 range_size=18 next=1618 md5="+sum(1600, 18))
+	want(t, d.checks(t), libisofsMD5, disc.Pass, "2 MD5 tags")
+	d.image[1601*disc.SectorSize]++
+	want(t, d.checks(t), libisofsMD5, disc.Failure, "sector 1618")
 }
