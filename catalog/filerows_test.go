@@ -171,6 +171,7 @@ func TestFileRowsAreGuarded(t *testing.T) {
 		"added":          {"INSERT INTO files SELECT n + 1, volume, path, type, size, modified, sha256, damaged, reason, digest FROM files WHERE path = 'readme.txt'", true},
 		"to no list":     {"UPDATE files SET n = (7 << 24) WHERE path = 'readme.txt'", true},
 		"list lost":      {"DELETE FROM file_lists WHERE n = 1", false},
+		"all lost":       {"DELETE FROM files WHERE n >> 24 = 1; DELETE FROM file_lists WHERE n = 1", false},
 		"list renamed":   {"UPDATE file_lists SET version = 3 WHERE n = 1", false},
 		"list's object":  {"DELETE FROM objects WHERE path = 'metadata/files.json'", false},
 		"name forgotten": {"DELETE FROM file_names_docsize WHERE id = 1 << 24", false},
