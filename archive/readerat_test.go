@@ -85,8 +85,10 @@ func TestReaderAtGivesTheBytes(t *testing.T) {
 	for _, size := range []int{0, 1, 32<<10 - 1, 32 << 10, 32<<10 + 1, 300_000, 6 << 20} {
 		body := archivetest.Bytes(uint64(size), size)
 		r := readerAt(t, object(t, body), size)
-		if err := iotest.TestReader(io.NewSectionReader(r, 0, int64(size)), body); err != nil && size < 1<<20 {
-			t.Errorf("%d bytes: %v", size, err)
+		if size < 1<<20 {
+			if err := iotest.TestReader(io.NewSectionReader(r, 0, int64(size)), body); err != nil {
+				t.Errorf("%d bytes: %v", size, err)
+			}
 		}
 		rnd := rand.New(rand.NewPCG(1, uint64(size)))
 		for range 60 {
