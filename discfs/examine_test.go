@@ -51,8 +51,13 @@ func examine(t testing.TB, image io.ReaderAt, size int64, have func(off, n int64
 		if v.Root == nil && v.Err == nil {
 			t.Fatalf("volume %s %q has neither a root nor an error", v.View, v.Label)
 		}
+		seen := map[*tree.Node]bool{}
 		tree.Walk(v.Root, func(name string, n *tree.Node) bool {
 			nodes++
+			if seen[n] {
+				t.Fatalf("%s: %s is in the tree twice", v.View, name)
+			}
+			seen[n] = true
 			honest(t, v.View+": "+name, n)
 			if n.Mode.IsRegular() {
 				read(t, image, size, have, n, most)

@@ -239,6 +239,9 @@ func (w *walker) relocate() {
 				c.rock.Err = tree.ErrShort
 				continue
 			}
+			if !moved.reloc {
+				w.r.sheet.Warn("F302", "the directory %s was moved, and no RE entry says so", c.path)
+			}
 			w.r.sheet.Pass("F302", "they stand where they belong")
 			moved.placed = true
 			moved.parent = it // from now on its place in the Rock Ridge tree
@@ -269,8 +272,8 @@ func (w *walker) rockTree() {
 		it.rock.Meta, it.rock.Size, it.rock.Err = it.plain.Meta, it.plain.Size, it.plain.Err
 		var kids []*item
 		for _, c := range it.kids {
-			if c.reloc && c.placed && c.child == 0 {
-				continue // it stands at its own place
+			if c.placed && c.child == 0 {
+				continue // it stands at its own place, also where no RE says so
 			}
 			kids = append(kids, c)
 		}
@@ -288,7 +291,7 @@ func (w *walker) rockTree() {
 
 func holdsOnlyMoved(c *item) bool {
 	for _, k := range c.kids {
-		if !k.reloc || !k.placed {
+		if !k.placed {
 			return false
 		}
 	}
