@@ -45,6 +45,9 @@ type folder struct {
 	e     entry
 	path  string
 	depth int
+	// streams: it is a stream directory. What it lists has no streams of its own
+	// (UDF 2.60, 3.3.5); following them would have no bound.
+	streams bool
 }
 
 var errLoop = errors.New("its entry is that of a directory that was listed already")
@@ -117,7 +120,7 @@ func (w *walker) enter(n *tree.Node, path string, depth int, at longAD, e entry)
 		return
 	}
 	w.seen[key] = path
-	w.dirs = append(w.dirs, &folder{n, e, path, depth})
+	w.dirs = append(w.dirs, &folder{node: n, e: e, path: path, depth: depth})
 }
 
 // fill reads a node's entry into it. What cannot be read stands in its Err.
@@ -223,6 +226,7 @@ func (w *walker) link(path string, e entry) string {
 // directory reads a directory's file identifier descriptors (4/14.4).
 func (w *walker) directory(d *folder) {
 	r := w.r
+	defer func() { tree.Unique(d.node.Children) }() // of a damaged one too
 	d.node.Meta = append(d.node.Meta, d.e.extents...)
 	fail := func(err error) {
 		d.node.Err = cmp.Or(d.node.Err, err)
@@ -266,7 +270,6 @@ func (w *walker) directory(d *folder) {
 			return
 		}
 	}
-	tree.Unique(d.node.Children)
 }
 
 // identifiers takes up the whole descriptors of p, and says how many bytes
@@ -329,7 +332,7 @@ func (w *walker) identifier(d *folder, flags byte, raw string, at longAD) {
 	case !n.IsDir():
 		w.r.files++
 	}
-	if ok && e.streams.n > 0 {
+	if ok && e.streams.n > 0 && !d.streams {
 		w.streams(d, n, path, e.streams)
 	}
 }
@@ -365,7 +368,7 @@ func (w *walker) streams(d *folder, n *tree.Node, path string, at longAD) {
 		w.r.silent("F508", "the streams of %s: %v", path, err)
 		return
 	}
-	inner := &folder{node: &tree.Node{}, path: path + ":", depth: maxDepth}
+	inner := &folder{node: &tree.Node{}, path: path + ":", depth: maxDepth, streams: true}
 	if _, err := w.identifiers(inner, p, true); err != nil {
 		w.r.silent("F508", "the streams of %s: %v", path, err)
 	}
