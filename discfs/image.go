@@ -30,6 +30,10 @@ var formats = []func(*tree.Source) tree.Found{iso9660.Read, udf.Read, apple.Read
 // were read from the disc; nil means that all were. Nothing on an image makes
 // Open fail: what cannot be read or believed is told in Checks and in the
 // nodes' Err.
+//
+// In memory it holds at most 64 MiB and 100 bytes for each byte of the image,
+// and never more than tree.MaxNodes and tree.MaxExtents of each tree; it reads at
+// most twice the image and 16 MiB for each of the formats.
 func Open(r io.ReaderAt, size int64, have func(off, n int64) bool) *Image {
 	return OpenSession(r, size, have, 0)
 }
