@@ -1,6 +1,11 @@
 package catalog
 
-import "ripstation/disc"
+import (
+	"fmt"
+	"strings"
+
+	"ripstation/disc"
+)
 
 // Content is what was found on an image when it was sealed. The whole list is
 // in the bag's metadata/files.json.
@@ -21,9 +26,9 @@ type Content struct {
 	// Damaged are files that bad sectors stand in, Structures what else of a
 	// file system they stand in: at most MaxDamaged each, of so many.
 	Damaged         []DamagedFile `json:"damaged"`
-	DamagedTotal    int64     `json:"damaged_total"`
+	DamagedTotal    int64         `json:"damaged_total"`
 	Structures      []DamagedFile `json:"structures"`
-	StructuresTotal int64     `json:"structures_total"`
+	StructuresTotal int64         `json:"structures_total"`
 	// Unused are bad sectors that nothing known stands in.
 	Unused disc.Counts `json:"unused"`
 	// Unknown are directories of which not all names are known.
@@ -41,4 +46,51 @@ type DamagedFile struct {
 	What    string      `json:"what"`    // "file", "directory", "path table L"
 	Sectors disc.Counts `json:"sectors"` // that are not simply read
 	Bytes   int64       `json:"bytes"`   // of its own that were not read, or cannot be believed
+}
+
+// DamageWords says for a person which files are damaged, naming at most most of
+// them; "" when nothing is.
+func (c *Content) DamageWords(most int) string {
+	var parts []string
+	var names []string
+	damaged, suspect := int64(0), int64(0)
+	for _, d := range c.Damaged {
+		if d.Bytes == 0 {
+			suspect++
+			continue
+		}
+		if damaged++; len(names) < most {
+			names = append(names, fmt.Sprintf("%s (%d bytes missing)", clamp(d.Path, 200), d.Bytes))
+		}
+	}
+	damaged += c.DamagedTotal - int64(len(c.Damaged)) // beyond those that are named
+	if n := damaged - int64(len(names)); n > 0 && len(names) > 0 {
+		names = append(names, fmt.Sprintf("and %d more", n))
+	}
+	if damaged > 0 {
+		parts = append(parts, fmt.Sprintf("damaged: %s; all %d other files whole", strings.Join(names, ", "), c.Whole))
+	}
+	if suspect > 0 {
+		parts = append(parts, fmt.Sprintf("%d files have sectors that were read after errors and not confirmed", suspect))
+	}
+	if n := c.StructuresTotal; n > 0 && len(c.Structures) > 0 {
+		s := c.Structures[0]
+		parts = append(parts, fmt.Sprintf("of the file system itself %s is hit", strings.TrimSpace(s.What+" "+clamp(s.Path, 200))))
+		if n > 1 {
+			parts[len(parts)-1] += fmt.Sprintf(", and %d more places", n-1)
+		}
+	}
+	if n := c.UnknownTotal; n > 0 {
+		parts = append(parts, fmt.Sprintf("what is in %s is not known in full", clamp(c.Unknown[0], 200)))
+		if n > 1 {
+			parts[len(parts)-1] += fmt.Sprintf(", nor in %d more directories", n-1)
+		}
+	}
+	if c.Unused.Total > 0 && len(parts) == 0 {
+		if len(c.Filesystems) == 0 {
+			return ""
+		}
+		parts = append(parts, fmt.Sprintf("no file is hit: the bad sectors stand in unused space; all %d files whole", c.Whole))
+	}
+	return strings.Join(parts, "; ")
 }

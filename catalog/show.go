@@ -102,7 +102,14 @@ func showImage(ctx context.Context, q querier, id string, v *View) error {
 	for _, r := range cps {
 		v.Copies = append(v.Copies, copyOf(r))
 	}
-	return errors.Join(err, err2)
+	rec, ok, err3 := records.one(ctx, q, "WHERE carrier = ? AND version = ?", id, v.Image.Version)
+	if ok {
+		var r Record
+		if r, err3 = ParseRecord(rec.blob("body")); err3 == nil {
+			v.Content = r.Content
+		}
+	}
+	return errors.Join(err, err2, err3)
 }
 
 // maxSame is how many carriers of the same content are named.

@@ -181,3 +181,19 @@ func (m *SectorMap) run(i int) Run {
 		Status: s.status, Drive: s.drive, Pass: s.pass, Tries: s.tries,
 	}
 }
+
+// Believed says of bytes of the image whether all of their sectors were read
+// and can be believed. The map must not be changed meanwhile.
+func (m *SectorMap) Believed() func(off, n int64) bool {
+	return func(off, n int64) bool {
+		if n <= 0 {
+			return true
+		}
+		first, last := off/SectorSize, (off+n-1)/SectorSize
+		if off < 0 || last >= m.sectors {
+			return false
+		}
+		e, ok := m.Next(BelievedStatuses, LBA(first))
+		return ok && int64(e.Start) == first && int64(e.End()) > last
+	}
+}

@@ -63,6 +63,9 @@ type Statuses uint16
 const (
 	MissingStatuses Statuses = 1<<StatusUntried | 1<<StatusSkipped | 1<<StatusUnreadable | 1<<StatusProtected
 	DataStatuses    Statuses = 1<<StatusSuspect | 1<<StatusContested | 1<<StatusRead
+	// BelievedStatuses are those of sectors whose bytes are the disc's: a contested one's
+	// may not be.
+	BelievedStatuses Statuses = 1<<StatusSuspect | 1<<StatusRead
 )
 
 // SetOf is the set of these statuses.

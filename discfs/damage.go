@@ -9,24 +9,10 @@ import (
 	"ripstation/discfs/tree"
 )
 
-// believed are the sectors whose bytes are the disc's: a contested one's may
-// be another's, and what was not recorded is nobody's.
-var believed = disc.SetOf(disc.StatusRead, disc.StatusSuspect)
+const believed = disc.BelievedStatuses
 
 // Have says, for Open, which bytes of an image were read from the disc.
-func Have(m *disc.SectorMap) func(off, n int64) bool {
-	return func(off, n int64) bool {
-		if n <= 0 {
-			return true
-		}
-		first, last := off/disc.SectorSize, (off+n-1)/disc.SectorSize
-		if off < 0 || last >= m.Sectors() {
-			return false
-		}
-		e, ok := m.Next(believed, disc.LBA(first))
-		return ok && int64(e.Start) == first && int64(e.End()) > last
-	}
-}
+func Have(m *disc.SectorMap) func(off, n int64) bool { return m.Believed() }
 
 // Bounds on what a Damage holds; what is beyond is counted.
 const (
@@ -90,11 +76,14 @@ type damages struct {
 }
 
 // Damage maps a map's bad sectors to files, to structures, or to unused space.
-func (m *Image) Damage(sm *disc.SectorMap) Damage {
+// Those of the statuses in except are passed over: while a disc is being read,
+// untried ones are not bad.
+func (m *Image) Damage(sm *disc.SectorMap, except ...disc.Status) Damage {
 	var x damages
 	var n int64
+	except = append(except, disc.StatusRead)
 	for r := range sm.Runs() {
-		if r.Status == disc.StatusRead {
+		if slices.Contains(except, r.Status) {
 			continue
 		}
 		off := int64(r.Start) * disc.SectorSize

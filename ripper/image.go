@@ -78,6 +78,9 @@ func (img *Image) Path() string { return filepath.Join(img.dir, ImageFile) }
 // Sectors is how many sectors the image has.
 func (img *Image) Sectors() int64 { return img.sectors }
 
+// Size is the image's, in bytes.
+func (img *Image) Size() int64 { return img.sectors * disc.SectorSize }
+
 // Recovery is what Open had to mend.
 func (img *Image) Recovery() Recovery { return img.recovery }
 

@@ -16,10 +16,10 @@ type Pass interface {
 	Run(ctx context.Context, r *Reader) error
 }
 
-// DefaultPasses are a sweep, a pass over what it jumped, that many retries of
+// DefaultPasses are a first look for structures, a sweep, a pass over what it jumped, that many retries of
 // what failed, and a confirming read of what a retry gave.
 func DefaultPasses(retries int) []Pass {
-	passes := []Pass{Sweep{}, Fill{}}
+	passes := []Pass{First{}, Sweep{}, Fill{}}
 	for i := range retries {
 		passes = append(passes, Retry{Last: i == retries-1})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -28,6 +29,12 @@ type Options struct {
 	// NotReadyWait is how long the drive may be busy in the middle of the
 	// disc; 0 is one minute.
 	NotReadyWait time.Duration
+	// Wanted says which sectors First shall read, given the image so far: have
+	// says which of its bytes were read. It may be nil.
+	Wanted func(img io.ReaderAt, have func(off, n int64) bool) []disc.Extent
+	// PassDone is told what each pass did, with all of it in the image and its
+	// map. It may be nil.
+	PassDone func(PassResult)
 	// Progress is told how it goes twice a second, and once at the end, by one
 	// goroutine at a time. It may be nil.
 	Progress func(Progress)
@@ -87,6 +94,9 @@ func Rip(ctx context.Context, src Source, img *Image, opt Options) (Result, erro
 		res.Passes = append(res.Passes, done)
 		if err != nil {
 			break
+		}
+		if opt.PassDone != nil {
+			opt.PassDone(done)
 		}
 	}
 	cerr := r.pipe.close()

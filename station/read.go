@@ -41,6 +41,8 @@ func (b *bay) read(ctx context.Context, d Drive, j *job) error {
 	res, err := ripper.Rip(ctx, d, img, ripper.Options{
 		Drive: driveName(f.Drive), Medium: f.Disc.Medium, Unrecorded: f.Disc.Unrecorded, RunOut: f.Disc.RunOut,
 		Capacity: claim(f.Disc, "READ CAPACITY"), Passes: ripper.DefaultPasses(b.s.cfg.Retries),
+		Wanted:   wanted,
+		PassDone: func(p ripper.PassResult) { b.hitSoFar(j, img, p) },
 		Progress: func(p ripper.Progress) {
 			c := p.Sectors
 			b.notice(Notice{ID: j.ID, Word: WordReading, Progress: &Progress{
@@ -150,6 +152,11 @@ func ending(f jobFile) (Word, string, Outcome) {
 	for _, c := range f.Checks {
 		if c.Outcome == disc.Failure {
 			bad = append(bad, c.Name+": "+c.Message)
+		}
+	}
+	if f.Content != nil {
+		if words := f.Content.DamageWords(3); words != "" {
+			text += "; " + words
 		}
 	}
 	switch {

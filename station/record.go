@@ -112,6 +112,9 @@ func bagInfo(f jobFile) []archive.Tag {
 	}
 	add("Side", f.Carrier.Side)
 	add("Volume-Label", f.Identity.Label)
+	if f.Content != nil {
+		add("Damage", f.Content.DamageWords(20))
+	}
 	add("Medium", strings.TrimSpace(f.Disc.ProfileStr))
 	return tags
 }

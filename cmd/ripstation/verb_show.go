@@ -80,6 +80,11 @@ func (a *app) printView(v catalog.View) error {
 		row("sha256", one(i.SHA256))
 		row("sha1", one(i.SHA1))
 		row("md5", one(i.MD5))
+		if v.Content != nil {
+			if words := v.Content.DamageWords(20); words != "" {
+				row("damage", one(words))
+			}
+		}
 	} else {
 		row("image", "none was made")
 	}

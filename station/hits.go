@@ -1,0 +1,44 @@
+package station
+
+import (
+	"fmt"
+	"io"
+
+	"ripstation/catalog"
+	"ripstation/disc"
+	"ripstation/discfs"
+	"ripstation/ripper"
+)
+
+// wanted says which sectors the ripper shall read first: the structures and
+// directories that the image so far leads to.
+func wanted(img io.ReaderAt, have func(off, n int64) bool) (list []disc.Extent) {
+	// What a hostile disc makes of it costs the first look, and nothing else.
+	defer func() {
+		if recover() != nil {
+			list = nil
+		}
+	}()
+	size, ok := img.(interface{ Size() int64 })
+	if !ok {
+		return nil
+	}
+	return discfs.Open(img, size.Size(), have).Wanted()
+}
+
+// hitSoFar tells, while a disc is still being read, which files its bad
+// sectors belong to. Those that were not tried yet are not bad.
+func (b *bay) hitSoFar(j *job, img *ripper.Image, p ripper.PassResult) {
+	if p.Errors == 0 {
+		return
+	}
+	defer func() { _ = recover() }() // the seal looks again, and says so
+	sm := img.Map()
+	m := discfs.Open(img, img.Size(), discfs.Have(sm))
+	content := &catalog.Content{Filesystems: m.Systems}
+	damage(content, m.Damage(sm, disc.StatusUntried, disc.StatusUnrecorded))
+	content.Unknown, content.UnknownTotal = nil, 0 // most of it is still to come
+	if words := content.DamageWords(3); words != "" {
+		b.notice(Notice{ID: j.ID, Word: WordPass, Text: fmt.Sprintf("after %s, so far: %s", p.Name, words)})
+	}
+}
