@@ -147,10 +147,10 @@ func TestProgressIsToldWhileTheDriveSticks(t *testing.T) {
 			t.Errorf("told %d times in 62 s", len(told))
 		}
 		last := told[len(told)-1]
-		if last.Sectors.Read != 640 || last.ETA != 0 || last.Passes != 6 {
+		if last.Sectors.Read != 640 || last.ETA != 0 || last.Passes != 7 {
 			t.Errorf("last told %+v", last)
 		}
-		if p := told[2]; p.PassName != "sweep" || p.Pass != 1 || p.Rate < 300e3 || p.Rate > 900e3 || p.ETA <= 0 {
+		if p := told[2]; p.PassName != "sweep" || p.Pass != 2 || p.Rate < 300e3 || p.Rate > 900e3 || p.ETA <= 0 {
 			t.Errorf("told after 1.5 s at 655 kB/s: %+v", p)
 		}
 		// What came before the drive stuck was safe half a second into the sticking.

@@ -45,7 +45,7 @@ func demoDrives() []demoDrive {
 		return simdrive.PressedCD(iso, cdSectors), nil
 	}
 	scratched := func() (*simdrive.Disc, error) {
-		iso, err := isoimage.New(isoimage.Options{Label: "ORAL_HISTORY_DVD_2", Sectors: dvdSectors, Seed: 2003, UDF: true})
+		iso, err := isoimage.New(isoimage.Options{Label: "ORAL_HISTORY_DVD_2", Sectors: dvdSectors, Seed: 2003, Joliet: true})
 		if err != nil {
 			return nil, err
 		}
