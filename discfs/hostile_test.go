@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -168,6 +169,11 @@ func TestHostileImagesCostLittle(t *testing.T) {
 			}
 			runtime.KeepAlive(m)
 			examine(t, bytes.NewReader(image), size, nil, 1<<10, true)
+			if strings.HasPrefix(name, "directories that") && !slices.ContainsFunc(m.Checks, func(c disc.Check) bool {
+				return c.Outcome == disc.Failure && strings.Contains(c.Message, "listed already")
+			}) {
+				t.Error("no check says that directories lead to each other")
+			}
 		})
 	}
 }
