@@ -188,12 +188,21 @@ func (m *virtual) place(block int64) (int64, int64, error) {
 // looked for: behind it may be the run-out of a track.
 const lastBlocks = 512
 
+// maxAbsent is how many blocks that were not read yet it is looked for in.
+const maxAbsent = 32
+
 // virtual finds the virtual allocation table, whose entry is the last thing
 // that was written.
 func (r *reader) virtual(base *physical) (mapping, error) {
-	last := r.lastWritten()
+	last, absent := r.lastWritten(), 0
 	for at := last; at > last-lastBlocks && at >= base.start; at-- {
 		p, err := r.bytes(at*r.bs, int(r.bs))
+		if errors.Is(err, tree.ErrAbsent) {
+			// Asked for a few at a time: there may be nothing to find.
+			if absent++; absent >= maxAbsent {
+				break
+			}
+		}
 		if err != nil {
 			continue
 		}
@@ -234,7 +243,7 @@ func (r *reader) lastWritten() int64 {
 	for at := last; at > last-maxPadding && at > 0; at-- {
 		p, err := r.src.Read(at*r.bs, int(r.bs))
 		if errors.Is(err, tree.ErrAbsent) {
-			continue
+			return at // what it holds is not known yet
 		}
 		if err != nil {
 			break

@@ -28,16 +28,18 @@ type fileCase struct {
 	// Joliet. Otherwise the image is written straight from noise, with ISO 9660
 	// and Joliet.
 	Trees bool
+	// Rounds is how often each program runs.
+	Rounds int
 }
 
 var fileCases = []fileCase{
-	{"DVD of 50,000 small files, 4.4 GB", 50_000, 4_200 << 20, false, true},
-	{"BD of 25 large files, 25 GB", 25, 25_000 << 20 / 2048 * 2048, true, false},
+	{"DVD of 50,000 small files, 4.4 GB", 50_000, 4_200 << 20, false, true, 3},
+	{"BD of 25 large files, 25 GB", 25, 25_000 << 20 / 2048 * 2048, true, false, 1},
 }
 
 var quickFileCases = []fileCase{
-	{"500 small files, 20 MB", 500, 20 << 20, false, true},
-	{"4 large files, 64 MB", 4, 64 << 20, true, false},
+	{"500 small files, 20 MB", 500, 20 << 20, false, true, 3},
+	{"4 large files, 64 MB", 4, 64 << 20, true, false, 1},
 }
 
 func (c fileCase) make(ctx context.Context, dir string) (string, error) {

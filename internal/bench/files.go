@@ -16,8 +16,9 @@ type contest struct {
 	Work  string `json:"work"` // listing, hashing
 	// Cold says that the image was thrown out of the page cache before every
 	// run.
-	Cold bool    `json:"cold"`
-	Runs []entry `json:"runs"`
+	Cold   bool    `json:"cold"`
+	Runs   []entry `json:"runs"`
+	rounds int     // how often each program runs
 }
 
 // entry is one program's runs of it, the project's own first.
@@ -35,9 +36,6 @@ type step struct {
 	argv []string
 	dir  string
 }
-
-// rounds is how often each program of a contest runs.
-const rounds = 3
 
 // benchFiles measures how fast the files of an image are listed and hashed.
 func benchFiles(ctx context.Context, s settings) (section, error) {
@@ -91,13 +89,13 @@ func (c fileCase) contests(program, image, dir string) []contest {
 	inspect := func(flags ...string) []step {
 		return []step{{argv: append([]string{program, "inspect", image, "--json"}, flags...)}}
 	}
-	listing := contest{Image: c.Name, Work: "listing", Cold: c.Cold, Runs: []entry{
+	listing := contest{Image: c.Name, Work: "listing", Cold: c.Cold, rounds: c.Rounds, Runs: []entry{
 		{Name: "ripstation inspect --json --no-digests", steps: inspect("--no-digests")},
 		{Name: "xorriso -indev -find / -exec lsdl", steps: []step{{argv: []string{"xorriso", "-indev", image, "-find", "/", "-exec", "lsdl"}}}},
 		{Name: "isoinfo -R -f", steps: []step{{argv: []string{"isoinfo", "-R", "-f", "-i", image}}}},
 		{Name: "7z l", steps: []step{{argv: []string{"7z", "l", image}}}},
 	}}
-	hashing := contest{Image: c.Name, Work: "hashing", Cold: c.Cold, Runs: []entry{
+	hashing := contest{Image: c.Name, Work: "hashing", Cold: c.Cold, rounds: c.Rounds, Runs: []entry{
 		{Name: "ripstation inspect --json (SHA-256 of every file)", steps: inspect()},
 		{Name: "sha256sum of the image", steps: []step{{argv: []string{"sha256sum", image}}}},
 		{Name: "openssl sha256 of the image", steps: []step{{argv: []string{"openssl", "dgst", "-sha256", image}}}},
@@ -114,7 +112,7 @@ func (c fileCase) contests(program, image, dir string) []contest {
 // hold runs the programs in turn, so that each round has the same weather, and
 // compares them round by round.
 func (k *contest) hold(ctx context.Context, s settings, image string) error {
-	for round := range rounds {
+	for round := range k.rounds {
 		for i := range k.Runs {
 			e := &k.Runs[i]
 			if err := cache(image, k.Cold); err != nil {
@@ -125,7 +123,7 @@ func (k *contest) hold(ctx context.Context, s settings, image string) error {
 				return fmt.Errorf("%s: %w", e.Name, err)
 			}
 			e.Took = append(e.Took, t)
-			fmt.Fprintf(s.talk, "%s, %s, %d of %d: %.2f s, %.2f CPU s: %s\n", k.Image, k.Work, round+1, rounds, t.Seconds, t.CPU, e.Name)
+			fmt.Fprintf(s.talk, "%s, %s, %d of %d: %.2f s, %.2f CPU s: %s\n", k.Image, k.Work, round+1, k.rounds, t.Seconds, t.CPU, e.Name)
 		}
 	}
 	own := k.Runs[0].Took
