@@ -3,6 +3,7 @@ package discfs
 import (
 	"io"
 	"slices"
+	"sync"
 
 	"ripstation/disc"
 	"ripstation/discfs/apple"
@@ -26,7 +27,8 @@ type Image struct {
 // formats are the packages that know one family of formats each.
 var formats = []func(*tree.Source) tree.Found{iso9660.Read, udf.Read, apple.Read, boot.Read}
 
-// Open reads all structures of an image of size bytes. have says which bytes
+// Open reads all structures of an image of size bytes. r and have are used by
+// several goroutines at once; have says which bytes
 // were read from the disc; nil means that all were. Nothing on an image makes
 // Open fail: what cannot be read or believed is told in Checks and in the
 // nodes' Err.
@@ -42,15 +44,29 @@ func Open(r io.ReaderAt, size int64, have func(off, n int64) bool) *Image {
 // than the first: a session cut out of it.
 func OpenSession(r io.ReaderAt, size int64, have func(off, n int64) bool, first int64) *Image {
 	m := &Image{Size: size, r: r, have: have}
-	for _, read := range formats {
-		src := tree.NewSource(r, size).Gate(have)
-		f := read(src)
+	// Each format has a source of its own, and they do not wait for each other.
+	found := make([]tree.Found, len(formats))
+	sources := make([]*tree.Source, len(formats))
+	panics := make([]any, len(formats))
+	var wg sync.WaitGroup
+	for i, read := range formats {
+		sources[i] = tree.NewSource(r, size).Gate(have)
+		wg.Go(func() {
+			defer func() { panics[i] = recover() }()
+			found[i] = read(sources[i])
+		})
+	}
+	wg.Wait()
+	for i, f := range found {
+		if panics[i] != nil {
+			panic(panics[i]) // where the caller can see to it
+		}
 		m.Systems = append(m.Systems, f.Systems...)
 		m.Volumes = append(m.Volumes, f.Volumes...)
 		m.Claims = append(m.Claims, f.Claims...)
 		m.Structures = append(m.Structures, f.Structures...)
 		m.Checks = append(m.Checks, f.Checks...)
-		m.wanted = append(m.wanted, src.Wanted()...)
+		m.wanted = append(m.wanted, sources[i].Wanted()...)
 	}
 	moved(m.Claims, first)
 	m.Checks = slices.Concat(m.sizes(), m.Checks, m.agree())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"slices"
 	"time"
@@ -113,4 +114,37 @@ func orNull(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+// lines writes the report as JSON.
+func (r report) lines(w *bufio.Writer) error {
+	var bad error
+	put := func(v any) {
+		b, err := safeJSON(v, "")
+		if err != nil && bad == nil {
+			bad = err
+		}
+		w.Write(b) // what a write says, bufio keeps until Flush
+	}
+	w.WriteString("{\n\"filesystems\":")
+	put(r.Filesystems)
+	w.WriteString(",\n\"size\":")
+	put(r.Size)
+	list(w, "checks", r.Checks, put)
+	list(w, "volumes", r.Volumes, put)
+	list(w, "files", r.Files, put)
+	w.WriteString("\n}\n")
+	return bad
+}
+
+func list[T any](w *bufio.Writer, name string, items []T, put func(any)) {
+	w.WriteString(",\n\"" + name + "\":[")
+	for i, v := range items {
+		if i > 0 {
+			w.WriteByte(',')
+		}
+		w.WriteByte('\n')
+		put(v)
+	}
+	w.WriteString("]")
 }

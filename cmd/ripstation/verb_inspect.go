@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -79,7 +80,7 @@ func (a *app) inspect(ctx context.Context, name string, q inspection) error {
 	}
 	r := reportOf(m, d, sm, checks)
 	if a.json {
-		err = a.printJSON(r)
+		err = a.printInspectionJSON(r)
 	} else {
 		err = a.printInspection(name, r, q)
 	}
@@ -156,6 +157,16 @@ func (a *app) reading() func(done, total int64) {
 			_ = bar.Finish()
 		}
 	}
+}
+
+// printInspectionJSON prints a report with a line for every file, check and
+// volume.
+func (a *app) printInspectionJSON(r report) error {
+	w := bufio.NewWriterSize(a.out, 1<<20)
+	if err := r.lines(w); err != nil {
+		return err
+	}
+	return w.Flush()
 }
 
 // printInspection prints a report for people.

@@ -35,6 +35,9 @@ func CleanText(raw string, max int) string {
 }
 
 func spell(raw string, most int, slash bool) string {
+	if len(raw) <= most && plain(raw, slash) {
+		return raw
+	}
 	var b strings.Builder
 	for n := 0; len(raw) > 0; n++ {
 		if n == most {
@@ -53,6 +56,16 @@ func spell(raw string, most int, slash bool) string {
 		raw = raw[size:]
 	}
 	return b.String()
+}
+
+// plain reports whether a text is ASCII that prints, as most are.
+func plain(raw string, slash bool) bool {
+	for i := range len(raw) {
+		if c := raw[i]; c < ' ' || c > '~' || c == '/' && !slash {
+			return false
+		}
+	}
+	return true
 }
 
 // acts reports whether a character does something other than be seen: control
