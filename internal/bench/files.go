@@ -62,7 +62,7 @@ func benchFiles(ctx context.Context, s settings) (section, error) {
 	}
 	var all []contest
 	for _, c := range cases {
-		if err := roomFor(dir, 3*c.Bytes); err != nil {
+		if err := roomFor(dir, 2*c.Bytes+c.Bytes/4); err != nil {
 			return section{}, err
 		}
 		fmt.Fprintf(s.talk, "%s: making it\n", c.Name)
