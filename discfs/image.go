@@ -1,6 +1,7 @@
 package discfs
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"ripstation/discfs/apple"
 	"ripstation/discfs/boot"
 	"ripstation/discfs/iso9660"
+	"ripstation/discfs/proofs"
 	"ripstation/discfs/tree"
 	"ripstation/discfs/udf"
 )
@@ -73,6 +75,35 @@ func OpenSession(r io.ReaderAt, size int64, have func(off, n int64) bool, first 
 	return m
 }
 
+// AddSession looks for a later session of a multi-session disc, which begins at
+// sector start and is its n-th: its trees become volumes, and the latest one
+// the main tree. What its checks saw worse than those of the first session
+// takes their place.
+func (m *Image) AddSession(start int64, n int) {
+	src := tree.NewSource(m.r, m.Size).Gate(m.have)
+	f := iso9660.ReadSession(src, start, n)
+	m.wanted = append(m.wanted, src.Wanted()...)
+	if len(f.Volumes) == 0 {
+		return
+	}
+	m.Volumes = append(m.Volumes, f.Volumes...)
+	m.Claims = append(m.Claims, f.Claims...)
+	m.Structures = append(m.Structures, f.Structures...)
+	for _, c := range append(m.sizes(), f.Checks...) {
+		i := slices.IndexFunc(m.Checks, func(o disc.Check) bool { return o.Code == c.Code })
+		if i >= 0 && tree.Worse(c.Outcome, m.Checks[i].Outcome) {
+			c.Message = fmt.Sprintf("session %d: %s", n, c.Message)
+			m.Checks[i] = c
+		}
+	}
+}
+
+// Codes are all checks there are, in the order of their numbers.
+func Codes() []tree.Code {
+	return slices.Concat(sizeCodes, iso9660.Codes, boot.Codes, udf.Codes, apple.Codes, proofs.Codes, agreeCodes,
+		[]tree.Code{{Number: "F901", Name: "files listed and digested"}})
+}
+
 // Wanted are the sectors of structures and directories that were not there
 // yet. Once they are read, Open may want others, which they lead to.
 func (m *Image) Wanted() []disc.Extent {
@@ -92,10 +123,14 @@ var preference = []string{"UDF", "Rock Ridge", "Joliet", "ISO 9660:1999", "ISO 9
 // walked.
 func (m *Image) Main() *tree.Volume {
 	for _, view := range preference {
+		var best *tree.Volume
 		for _, v := range m.Volumes {
-			if v.View == view && v.Root != nil {
-				return v
+			if v.View == view && v.Root != nil && (best == nil || v.Session > best.Session) {
+				best = v // a later session has the files of those before it too
 			}
+		}
+		if best != nil {
+			return best
 		}
 	}
 	return nil

@@ -51,14 +51,27 @@ type contents struct {
 
 // lookAt reads the structures of an image that is about to be sealed. Sectors
 // that were not read, and those that cannot be believed, count as absent.
-func lookAt(img *ripper.Image, sm *disc.SectorMap) *contents {
+func lookAt(img *ripper.Image, sm *disc.SectorMap, toc disc.TOC) *contents {
 	c := &contents{img: img}
 	c.guard(func() error {
 		c.m = discfs.Open(img, sm.Sectors()*disc.SectorSize, discfs.Have(sm))
+		addSessions(c.m, toc)
 		c.digests = c.m.Digests()
 		return nil
 	})
 	return c
+}
+
+// addSessions has discfs look for the later sessions that the disc's table of
+// contents names.
+func addSessions(m *discfs.Image, toc disc.TOC) {
+	seen := 1
+	for _, t := range toc.Tracks {
+		if t.Session > seen && t.Data {
+			seen = t.Session
+			m.AddSession(int64(t.Start), t.Session)
+		}
+	}
 }
 
 // guard runs one part of the look. After the first that goes wrong none runs.

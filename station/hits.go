@@ -12,18 +12,22 @@ import (
 
 // wanted says which sectors the ripper shall read first: the structures and
 // directories that the image so far leads to.
-func wanted(img io.ReaderAt, have func(off, n int64) bool) (list []disc.Extent) {
-	// What a hostile disc makes of it costs the first look, and nothing else.
-	defer func() {
-		if recover() != nil {
-			list = nil
+func wanted(toc disc.TOC) func(img io.ReaderAt, have func(off, n int64) bool) []disc.Extent {
+	return func(img io.ReaderAt, have func(off, n int64) bool) (list []disc.Extent) {
+		// What a hostile disc makes of it costs the first look, and nothing else.
+		defer func() {
+			if recover() != nil {
+				list = nil
+			}
+		}()
+		size, ok := img.(interface{ Size() int64 })
+		if !ok {
+			return nil
 		}
-	}()
-	size, ok := img.(interface{ Size() int64 })
-	if !ok {
-		return nil
+		m := discfs.Open(img, size.Size(), have)
+		addSessions(m, toc)
+		return m.Wanted()
 	}
-	return discfs.Open(img, size.Size(), have).Wanted()
 }
 
 // hitSoFar tells, while a disc is still being read, which files its bad
@@ -35,6 +39,7 @@ func (b *bay) hitSoFar(j *job, img *ripper.Image, p ripper.PassResult) {
 	defer func() { _ = recover() }() // the seal looks again, and says so
 	sm := img.Map()
 	m := discfs.Open(img, img.Size(), discfs.Have(sm))
+	addSessions(m, j.file().Disc.TOC)
 	content := &catalog.Content{Filesystems: m.Systems}
 	damage(content, m.Damage(sm, disc.StatusUntried, disc.StatusUnrecorded))
 	content.Unknown, content.UnknownTotal = nil, 0 // most of it is still to come

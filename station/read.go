@@ -41,7 +41,7 @@ func (b *bay) read(ctx context.Context, d Drive, j *job) error {
 	res, err := ripper.Rip(ctx, d, img, ripper.Options{
 		Drive: driveName(f.Drive), Medium: f.Disc.Medium, Unrecorded: f.Disc.Unrecorded, RunOut: f.Disc.RunOut,
 		Capacity: claim(f.Disc, "READ CAPACITY"), Passes: ripper.DefaultPasses(b.s.cfg.Retries),
-		Wanted:   wanted,
+		Wanted:   wanted(f.Disc.TOC),
 		PassDone: func(p ripper.PassResult) { b.hitSoFar(j, img, p) },
 		Progress: func(p ripper.Progress) {
 			c := p.Sectors
@@ -77,7 +77,7 @@ func (b *bay) seal(ctx context.Context, d Drive, j *job) error {
 	}
 	defer img.Close()
 	sm := img.Map()
-	look := lookAt(img, sm)
+	look := lookAt(img, sm, f.Disc.TOC)
 	sealed, err := ripper.Seal(ctx, img, ripper.SealOptions{Observers: []func(int64, int64, []byte) error{look.block}, Progress: func(done, total int64) {
 		b.notice(Notice{ID: j.ID, Word: WordChecking, Progress: &Progress{What: "checking", Done: done, Total: total}})
 	}})

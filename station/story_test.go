@@ -12,6 +12,7 @@ import (
 
 	"ripstation/catalog"
 	"ripstation/disc"
+	"ripstation/internal/isoimage"
 	"ripstation/internal/simdrive"
 	"ripstation/station"
 )
@@ -192,7 +193,10 @@ func TestMultiSessionIsReadWhole(t *testing.T) {
 	r := newRig(t)
 	drive := r.add(simdrive.Options{})
 	r.start()
-	one, two := iso(t, "ONE", 8, 700), iso(t, "TWO", 9, 600)
+	one := iso(t, "ONE", 8, 700)
+	// The second session's addresses count from the disc's first sector.
+	two, err := isoimage.New(isoimage.Options{Label: "TWO", Seed: 9, Sectors: 600, Base: 700 + 2 + 11_400, Files: []isoimage.File{{Path: "LATER.TXT", Size: 5000}}})
+	must(t, err)
 	d := simdrive.MultiSessionCDR(simdrive.Part{Content: one, Sectors: 700}, simdrive.Part{Content: two, Sectors: 600})
 	must(t, drive.Insert(d))
 	end := r.ended(1, station.OutcomeDone)
@@ -201,6 +205,12 @@ func TestMultiSessionIsReadWhole(t *testing.T) {
 		t.Errorf("the record says %d sessions, %+v", v.Sessions, *v.Image)
 	}
 	sameAsDisc(t, r.image(end.ID, 1), d)
+	// What the latest session lists is what is on the disc.
+	list, err := os.ReadFile(filepath.Join(r.dir, "store", end.ID, "v1", "metadata", "files.json"))
+	must(t, err)
+	if !strings.Contains(string(list), `"volumes":[{"system":"ISO 9660","view":"ISO 9660","label":"TWO"}`) || !strings.Contains(string(list), `"path":"LATER.TXT"`) {
+		t.Errorf("the file list begins with %.600s", list)
+	}
 }
 
 func TestTwoDrives(t *testing.T) {

@@ -101,13 +101,13 @@ func (d *testDisc) checks(t *testing.T) map[string]disc.Check {
 	}
 	out := map[string]disc.Check{}
 	for i, c := range p.Checks() {
-		if c.Code != codes[i].Number || c.Name == "" || c.Message == "" || c.Outcome == "" {
+		if c.Code != Codes[i].Number || c.Name == "" || c.Message == "" || c.Outcome == "" {
 			t.Errorf("check %d: %+v", i, c)
 		}
 		out[c.Code] = c
 	}
-	if len(out) != len(codes) {
-		t.Errorf("%d checks, want %d", len(out), len(codes))
+	if len(out) != len(Codes) {
+		t.Errorf("%d checks, want %d", len(out), len(Codes))
 	}
 	return out
 }

@@ -32,7 +32,8 @@ const (
 	audioCopies = "F708"
 )
 
-var codes = []tree.Code{
+// Codes are the checks of this package.
+var Codes = []tree.Code{
 	{Number: isoMD5, Name: "isomd5sum: the MD5 of the image in its primary volume descriptor"},
 	{Number: libisofsMD5, Name: "libisofs: MD5 tags of superblock, tree and session"},
 	{Number: listDigests, Name: "checksum files on the disc: the digests of the files that they name"},
@@ -64,7 +65,7 @@ type stretch struct{ offset, size int64 }
 //
 // What is read is bounded: see maxList and maxLines.
 func Plan(v *tree.Volume, src *tree.Source, files map[*tree.Node]*digest.Job) *Proofs {
-	p := &Proofs{src: src, sheet: tree.NewSheet(codes), files: files, same: map[stretch]*digest.Job{}}
+	p := &Proofs{src: src, sheet: tree.NewSheet(Codes), files: files, same: map[stretch]*digest.Job{}}
 	// An honest file is in a list or two; a hostile disc could have one large
 	// file digested under a million names.
 	const most = 16

@@ -38,6 +38,9 @@ func NewSheet(codes []Code) *Sheet { return &Sheet{codes: codes, rows: map[strin
 // severity orders outcomes: a worse one takes the place of a better one.
 var severity = map[disc.Outcome]int{disc.NotApplicable: 0, disc.Pass: 1, disc.NotRun: 2, disc.Warning: 3, disc.Failure: 4}
 
+// Worse reports whether one outcome takes the place of another.
+func Worse(a, b disc.Outcome) bool { return severity[a] > severity[b] }
+
 // Pass says that the check was made and what it saw. Text of the first counts.
 func (s *Sheet) Pass(code, format string, a ...any) { s.add(code, disc.Pass, format, a...) }
 
