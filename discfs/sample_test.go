@@ -13,7 +13,7 @@ import (
 )
 
 // debian names what Debian calls the programs that these tests ask.
-var debian = map[string]string{"xorriso": "xorriso", "genisoimage": "genisoimage", "mkudffs": "udftools", "7z": "p7zip-full"}
+var debian = map[string]string{"xorriso": "xorriso", "genisoimage": "genisoimage", "mkudffs": "udftools", "7z": "p7zip-full", "hformat": "hfsutils"}
 
 // program runs a program that must end well.
 func program(t testing.TB, dir, name string, args ...string) string {
