@@ -32,7 +32,8 @@ func wanted(toc disc.TOC) func(img io.ReaderAt, have func(off, n int64) bool) []
 
 // hitSoFar tells, while a disc is still being read, which files its bad
 // sectors belong to. Those that were not tried yet are not bad.
-func (b *bay) hitSoFar(j *job, img *ripper.Image, p ripper.PassResult) {
+// What was said last is not said again.
+func (b *bay) hitSoFar(j *job, img *ripper.Image, p ripper.PassResult, said *string) {
 	if p.Errors == 0 {
 		return
 	}
@@ -43,7 +44,8 @@ func (b *bay) hitSoFar(j *job, img *ripper.Image, p ripper.PassResult) {
 	content := &catalog.Content{Filesystems: m.Systems}
 	damage(content, m.Damage(sm, disc.StatusUntried, disc.StatusUnrecorded))
 	content.Unknown, content.UnknownTotal = nil, 0 // most of it is still to come
-	if words := content.DamageWords(3); words != "" {
+	if words := content.DamageWords(3); words != "" && words != *said {
+		*said = words
 		b.notice(Notice{ID: j.ID, Word: WordPass, Text: fmt.Sprintf("after %s, so far: %s", p.Name, words)})
 	}
 }

@@ -38,11 +38,12 @@ func (b *bay) read(ctx context.Context, d Drive, j *job) error {
 	}
 	b.notice(Notice{ID: j.ID, Word: WordReading, Text: fmt.Sprintf("%d sectors, %d of them in the spool already", f.Disc.Sectors, img.Counts().Read)})
 
+	var said string
 	res, err := ripper.Rip(ctx, d, img, ripper.Options{
 		Drive: driveName(f.Drive), Medium: f.Disc.Medium, Unrecorded: f.Disc.Unrecorded, RunOut: f.Disc.RunOut,
 		Capacity: claim(f.Disc, "READ CAPACITY"), Passes: ripper.DefaultPasses(b.s.cfg.Retries),
 		Wanted:   wanted(f.Disc.TOC),
-		PassDone: func(p ripper.PassResult) { b.hitSoFar(j, img, p) },
+		PassDone: func(p ripper.PassResult) { b.hitSoFar(j, img, p, &said) },
 		Progress: func(p ripper.Progress) {
 			c := p.Sectors
 			b.notice(Notice{ID: j.ID, Word: WordReading, Progress: &Progress{

@@ -295,7 +295,7 @@ func (a *app) demoEnd(ctx context.Context, m *machine, cfg *Config, dir string, 
 	if strings.Contains(os.Args[0], "/") {
 		me = os.Args[0] // not in $PATH
 	}
-	say("\nTry on this station:\n  %s show %s --config %s\n  %s audit --full --config %s", me, id, config, me, config)
+	say("\nTry on this station:\n  %s show %s --config %s\n  %s ls %s -l -R --config %s\n  %s audit --full --config %s", me, id, config, me, id, config, me, config)
 	if len(wrong) > 0 {
 		return errors.New(strings.Join(wrong, "; "))
 	}

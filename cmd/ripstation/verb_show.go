@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ripstation/catalog"
+	"ripstation/disc"
 )
 
 func (a *app) showVerb() *cobra.Command {
@@ -94,8 +95,16 @@ func (a *app) printView(v catalog.View) error {
 	for _, id := range v.SameContent {
 		row("same content as", one(id))
 	}
+	absent := 0
 	for _, c := range v.Checks {
-		row("check", fmt.Sprintf("%s: %s; %s", strings.ToUpper(one(string(c.Outcome))), one(c.Name), one(c.Message)))
+		if c.Outcome == disc.NotApplicable {
+			absent++
+			continue
+		}
+		row("check", fmt.Sprintf("%s %s: %s; %s", strings.ToUpper(one(string(c.Outcome))), one(c.Code), one(c.Name), one(c.Message)))
+	}
+	if absent > 0 {
+		row("check", fmt.Sprintf("%d more have nothing on this disc to look at", absent))
 	}
 	for _, c := range v.Copies {
 		row("copy", fmt.Sprintf("%s in %s under %s, stored %s, read back %s%s", strings.ToUpper(one(string(c.State))), one(c.Store), one(c.Key),

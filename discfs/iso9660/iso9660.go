@@ -164,6 +164,7 @@ func (r *reader) take(p []byte, sector int64, kind byte, hs bool) (end bool) {
 			r.sheet.Warn("F202", "a second primary volume descriptor stands at sector %d; the first counts", sector)
 			return false
 		}
+		r.sheet.Pass("F202", "they are")
 		r.set = append(r.set, descriptor{p, sector, view, hs})
 	case typeSupplementary:
 		r.claim(p, ISO, sector, hs)
