@@ -14,7 +14,7 @@ import (
 // The modules a guest loads at boot, beside those they need.
 var guestModules = []string{
 	"virtio_pci", "virtio_blk", "virtio_net", "virtio_scsi", "virtio_console", "virtio_rng",
-	"sr_mod", "sg", "loop", "isofs", "udf", "nls_utf8", "nls_iso8859_1",
+	"sr_mod", "sd_mod", "sg", "loop", "isofs", "udf", "nls_utf8", "nls_iso8859_1",
 }
 
 // The programs a guest has beside busybox, each in every place it may be.
