@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"ripstation/disc"
+	"ripstation/discfs/tree"
 )
 
 // Types of volume descriptor (ECMA-119 8.1.1).
@@ -25,7 +26,7 @@ func (s *scan) iso(lba int64, p []byte) {
 			if !isJoliet(p[88:120]) {
 				return // an ECMA-119 enhanced descriptor repeats what the primary says
 			}
-			system, label = Joliet, utf16BE(p[40:72])
+			system, label = Joliet, tree.UTF16BE(p[40:72])
 		}
 		s.v.Volumes = append(s.v.Volumes, Volume{System: system, Label: cleanLabel(label), LBA: disc.LBA(lba), Bytes: s.isoBytes(system, p)})
 	case isoBootRecord:
