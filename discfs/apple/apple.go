@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -60,7 +61,7 @@ func (r *reader) read() {
 		return
 	}
 	if p, err := r.src.Read(1024, 512); err == nil && plausible(p) {
-		r.volumeAt(0)
+		_, _ = r.volumeAt(0) // it was read just now
 	}
 	er := string(zero[:2]) == "ER"
 	claimed := be16(zero[2:])
@@ -71,8 +72,13 @@ func (r *reader) read() {
 	}
 	// What block zero says of its block size can be wrong; the map stands in the
 	// second block.
+	var absent error
 	for _, block := range sizes {
-		if p, err := r.src.Read(block, 512); err == nil && string(p[:2]) == "PM" {
+		p, err := r.src.Read(block, 512)
+		if errors.Is(err, tree.ErrAbsent) {
+			absent = err
+		}
+		if err == nil && string(p[:2]) == "PM" {
 			if er {
 				r.blockZero(zero, block)
 			} else {
@@ -82,7 +88,10 @@ func (r *reader) read() {
 			return
 		}
 	}
-	if er {
+	switch {
+	case er && absent != nil:
+		r.sheet.NotRun("F601", "there is a block zero; behind it: %v", absent)
+	case er:
 		r.sheet.Warn("F601", "there is a block zero and no partition map")
 	}
 }
@@ -127,6 +136,10 @@ func (r *reader) partitions(block, claimed int64) {
 	count := int64(1)
 	for i := int64(0); i < count; i++ {
 		p, err := r.src.Read(block*(i+1), 512)
+		if errors.Is(err, tree.ErrAbsent) {
+			r.sheet.NotRun("F601", "entry %d of %d: %v", i+1, count, err)
+			continue
+		}
 		if err != nil {
 			r.sheet.Fail("F601", "entry %d of %d: %v", i+1, count, err)
 			return
@@ -156,13 +169,25 @@ func (r *reader) partition(kind string, start, block, claimed int64) {
 	if system == "" {
 		return
 	}
+	var absent error
 	for _, unit := range []int64{block, 512, claimed} {
-		if unit > 0 && r.volumeAt(start*unit) {
+		if unit == 0 {
+			continue
+		}
+		found, err := r.volumeAt(start * unit)
+		if found {
 			return
+		}
+		if errors.Is(err, tree.ErrAbsent) {
+			absent = err
 		}
 	}
 	// The map is a descriptor too, and says that there is one.
 	r.system(system)
+	if absent != nil {
+		r.sheet.NotRun("F603", "the header of the %s partition at block %d: %v", kind, start, absent)
+		return
+	}
 	r.sheet.Warn("F603", "the partition map names an %s partition at block %d, where no volume header stands", kind, start)
 }
 
@@ -172,25 +197,40 @@ func (r *reader) system(name string) {
 	}
 }
 
-// volumeAt takes up the volume that begins at a byte, if there is one.
-func (r *reader) volumeAt(off int64) bool {
+// volumeAt takes up the volume that begins at a byte, if there is one. One volume
+// can lead to the next, so that each is taken up once, and not more than
+// maxEntries of them.
+func (r *reader) volumeAt(off int64) (found bool, err error) {
 	if slices.Contains(r.seen, off) {
-		return true
+		return true, nil
+	}
+	if len(r.seen) >= maxEntries {
+		return false, nil
 	}
 	p, err := r.src.Read(off+1024, 512)
 	if err != nil {
-		return false
+		return false, err
 	}
 	switch string(p[:2]) {
 	case "BD":
+		r.seen = append(r.seen, off)
 		r.hfs(off, p)
 	case "H+", "HX":
+		r.seen = append(r.seen, off)
 		r.hfsPlus(off, p)
 	default:
-		return false
+		return false, nil
 	}
-	r.seen = append(r.seen, off)
-	return true
+	return true, nil
+}
+
+// reach is where blocks of a size end that begin at a byte. What no int64 holds
+// is the largest of them: such a claim must not become a small one.
+func reach(off, blocks, size int64) int64 {
+	if size > 0 && blocks > (math.MaxInt64-off)/size {
+		return math.MaxInt64
+	}
+	return off + blocks*size
 }
 
 // hfs takes up a master directory block.
@@ -211,7 +251,11 @@ func (r *reader) hfs(off int64, p []byte) {
 	// blocks behind the allocation blocks.
 	r.second(HFS, off+first*512+blocks*size, "BD")
 	if string(p[124:126]) == "H+" { // an HFS volume that wraps an HFS+ one
-		r.volumeAt(off + first*512 + be16(p[126:])*size)
+		if found, err := r.volumeAt(off + first*512 + be16(p[126:])*size); err != nil {
+			r.sheet.NotRun("F603", "the HFS+ volume in the HFS volume: %v", err)
+		} else if !found {
+			r.sheet.Warn("F603", "the HFS volume says that it wraps an HFS+ one, which is not there")
+		}
 	}
 }
 
@@ -220,7 +264,7 @@ func (r *reader) hfsPlus(off int64, p []byte) {
 	size, blocks := be32(p[40:]), be32(p[44:])
 	r.system(HFSPlus)
 	r.structure(off+1024, 512, HFSPlus, "volume header")
-	r.claim(HFSPlus, "volume header", off+blocks*size)
+	r.claim(HFSPlus, "volume header", reach(off, blocks, size))
 	r.found.Volumes = append(r.found.Volumes, &tree.Volume{System: HFSPlus, View: HFSPlus, Err: errTree,
 		Dates: []tree.Date{date("volume creation date", p[16:20]), date("volume modification date", p[20:24])}})
 	if size < 512 || size&(size-1) != 0 {
@@ -228,7 +272,7 @@ func (r *reader) hfsPlus(off int64, p []byte) {
 		return
 	}
 	r.sheet.Pass("F603", "%d allocation blocks of %d bytes", blocks, size)
-	r.second(HFSPlus, off+blocks*size-1024, string(p[:2]))
+	r.second(HFSPlus, reach(off, blocks, size)-1024, string(p[:2]))
 }
 
 // second looks for the second copy of a volume's header.

@@ -152,6 +152,9 @@ func (r *reader) image(n *int, e []byte) {
 // mbr checks the partitions of a master boot record (UEFI 2.10, 5.2).
 func (r *reader) mbr() {
 	p, err := r.src.Read(0, 512)
+	if errors.Is(err, tree.ErrAbsent) {
+		r.sheet.NotRun("F403", "sector 0: %v", err)
+	}
 	if err != nil || p[510] != 0x55 || p[511] != 0xaa {
 		return
 	}
@@ -180,24 +183,34 @@ func (r *reader) mbr() {
 func (r *reader) gpt() {
 	for _, bs := range []int64{512, 2048} {
 		p, err := r.src.Read(bs, 512)
+		if errors.Is(err, tree.ErrAbsent) {
+			r.sheet.NotRun("F404", "block 1 of %d bytes: %v", bs, err)
+		}
 		if err != nil || string(p[:8]) != "EFI PART" {
 			continue
 		}
 		r.structure(bs, bs, "GUID partition table")
-		if err := r.header(p, 1, bs); err != nil {
+		if err := r.header(p, 1, bs); errors.Is(err, tree.ErrAbsent) {
+			r.sheet.NotRun("F404", "%v", err)
+			return
+		} else if err != nil {
 			r.sheet.Fail("F404", "%v", err)
 			return
 		}
 		at := int64(min(le64(p[32:]), 1<<40))
 		q, err := r.src.Read(at*bs, 512)
 		switch {
+		case errors.Is(err, tree.ErrAbsent):
+			r.sheet.NotRun("F404", "its second copy at block %d: %v", at, err)
 		case err != nil:
 			r.sheet.Warn("F404", "its second copy at block %d: %v", at, err)
 		case string(q[:8]) != "EFI PART":
 			r.sheet.Warn("F404", "its second copy is not at block %d", at)
 		default:
 			r.structure(at*bs, bs, "second copy of the GUID partition table")
-			if err := r.header(q, at, bs); err != nil {
+			if err := r.header(q, at, bs); errors.Is(err, tree.ErrAbsent) {
+				r.sheet.NotRun("F404", "its second copy: %v", err)
+			} else if err != nil {
 				r.sheet.Warn("F404", "its second copy: %v", err)
 			}
 		}

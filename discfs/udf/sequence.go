@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"ripstation/discfs/tree"
@@ -297,7 +298,10 @@ func (r *reader) claims() {
 	slices.Sort(numbers)
 	for _, n := range numbers {
 		p := r.vol.partitions[n]
-		r.found.Claims = append(r.found.Claims, tree.Claim{System: UDF, Source: fmt.Sprintf("partition descriptor %d", n),
-			Bytes: (int64(le32(p[188:])) + int64(le32(p[192:]))) * bs})
+		blocks, claim := int64(le32(p[188:]))+int64(le32(p[192:])), int64(math.MaxInt64)
+		if bs == 0 || blocks <= math.MaxInt64/bs { // what no int64 holds must not become a small claim
+			claim = blocks * bs
+		}
+		r.found.Claims = append(r.found.Claims, tree.Claim{System: UDF, Source: fmt.Sprintf("partition descriptor %d", n), Bytes: claim})
 	}
 }
