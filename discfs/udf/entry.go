@@ -49,11 +49,7 @@ type entry struct {
 func (r *reader) icb(at longAD) (e entry, off int64, err error) {
 	var meta []tree.Extent
 	for range maxIndirect {
-		p, o, err := r.block(at)
-		if err != nil {
-			return e, o, err
-		}
-		id, err := checkTag(p, at.block)
+		p, o, id, err := r.descriptor(at)
 		if err != nil {
 			return e, o, err
 		}
@@ -85,6 +81,36 @@ func (r *reader) icb(at longAD) (e entry, off int64, err error) {
 		at = next
 	}
 	return e, off, errors.New("its chain of entries has no end")
+}
+
+// descriptor reads a block that holds a descriptor, and proves it. Where the
+// metadata file fails, its mirror may have the block (UDF 2.60, 2.2.13).
+func (r *reader) descriptor(at longAD) (p []byte, off int64, id uint16, err error) {
+	p, off, err = r.block(at)
+	if err == nil {
+		id, err = checkTag(p, at.block)
+	}
+	if err == nil || int(at.ref) >= len(r.maps) {
+		return p, off, id, err
+	}
+	m, ok := r.maps[at.ref].(*metadata)
+	if !ok || m.mirror == nil {
+		return p, off, id, err
+	}
+	o, _, merr := m.mirror.place(at.block)
+	if merr != nil {
+		return p, off, id, err
+	}
+	q, merr := r.bytes(o, int(r.bs))
+	if merr != nil {
+		return p, off, id, err
+	}
+	i, merr := checkTag(q, at.block)
+	if merr != nil {
+		return p, off, id, err
+	}
+	r.silent("F507", "block %d of the metadata file: %v; the mirror's was taken", at.block, err)
+	return q, o, i, nil
 }
 
 // block reads one block.
@@ -239,11 +265,7 @@ func (r *reader) allocation(e *entry, p []byte, kind uint16, ref uint16) error {
 		if next == nil {
 			return nil
 		}
-		q, off, err := r.block(*next)
-		if err != nil {
-			return fmt.Errorf("its allocation descriptors go on at block %d: %w", next.block, err)
-		}
-		id, err := checkTag(q, next.block)
+		q, off, id, err := r.descriptor(*next)
 		if err == nil && id != tagAllocation {
 			err = errTag
 		}

@@ -124,3 +124,29 @@ func TestDamagedSparingTable(t *testing.T) {
 		t.Error("noise was taken for a file set")
 	}
 }
+
+// One scratched block of the metadata file costs nothing: the mirror has it.
+func TestScratchInTheMetadataFile(t *testing.T) {
+	img, err := udfimage.New(udfimage.Options{Kind: udfimage.Metadata, Label: "M", Files: content})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for block := int64(272 + 32); block < 272+32+12; block++ {
+		gone := func(off, n int64) bool { return off+n <= block*2048 || off >= (block+1)*2048 }
+		f := udf.Read(tree.NewSource(bytes.NewReader(img), int64(len(img))).Gate(gone))
+		if f.Volumes[0].Root == nil {
+			t.Errorf("without block %d: %v", block, f.Volumes[0].Err)
+			continue
+		}
+		n := 0
+		tree.Walk(f.Volumes[0].Root, func(path string, x *tree.Node) bool {
+			if n++; x.Err != nil {
+				t.Errorf("without block %d: %s: %v", block, path, x.Err)
+			}
+			return true
+		})
+		if n != len(content)+3 {
+			t.Errorf("without block %d: %d nodes", block, n)
+		}
+	}
+}

@@ -285,6 +285,7 @@ type metadata struct {
 	extents []tree.Extent
 	starts  []int64 // of each extent, in bytes of the partition
 	bs      int64
+	mirror  *metadata // nil when there is none, or it is itself one
 }
 
 func (m *metadata) place(block int64) (int64, int64, error) {
@@ -325,35 +326,29 @@ func (r *reader) metadata(base *physical, m []byte, _ uint16) (mapping, error) {
 		}
 		entries[i] = &e
 	}
-	use := entries[0]
-	if use == nil || len(use.extents) == 0 {
-		if use = entries[1]; use == nil {
-			return nil, errors.New("neither the metadata file nor its mirror could be read")
-		}
+	main, mirror := r.extentsOf(entries[0]), r.extentsOf(entries[1])
+	switch {
+	case main == nil && mirror == nil:
+		return nil, errors.New("neither the metadata file nor its mirror could be read")
+	case main == nil:
+		return mirror, nil
 	}
-	if r.have(use.extents) != nil && entries[1] != nil && use != entries[1] && r.have(entries[1].extents) == nil {
-		r.silent("F507", "the metadata file cannot be read; its mirror was taken")
-		use = entries[1]
+	main.mirror = mirror
+	r.sheet.Pass("F507", "metadata file of %d bytes", entries[0].size)
+	return main, nil
+}
+
+// extentsOf makes a partition of a metadata file's extents; nil when it has
+// none.
+func (r *reader) extentsOf(e *entry) *metadata {
+	if e == nil || len(e.extents) == 0 {
+		return nil
 	}
-	out := &metadata{extents: use.extents, bs: r.bs}
+	out := &metadata{extents: e.extents, bs: r.bs}
 	var at int64
-	for _, x := range use.extents {
+	for _, x := range e.extents {
 		out.starts = append(out.starts, at)
 		at += x.Length
 	}
-	r.sheet.Pass("F507", "metadata file of %d bytes", use.size)
-	return out, nil
-}
-
-// have reports why the first block of the extents cannot be read.
-func (r *reader) have(extents []tree.Extent) error {
-	for _, x := range extents {
-		p, err := r.bytes(x.Offset, int(r.bs))
-		if err != nil {
-			return err
-		}
-		_, err = checkTag(p, -1)
-		return err
-	}
-	return errTag
+	return out
 }

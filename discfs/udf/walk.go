@@ -58,12 +58,9 @@ func (w *walker) walk() {
 	w.seen = map[icbKey]string{}
 	r.budget = r.src.Size() + 1<<20
 	at := parseLong(r.vol.logical[248:])
-	p, off, err := r.block(at)
-	if err == nil {
-		var id uint16
-		if id, err = checkTag(p, at.block); err == nil && id != tagFileSet {
-			err = errTag
-		}
+	p, off, id, err := r.descriptor(at)
+	if err == nil && id != tagFileSet {
+		err = errTag
 	}
 	if err != nil {
 		w.v.Err = fmt.Errorf("file set descriptor: %w", err)
@@ -227,6 +224,7 @@ func (w *walker) link(path string, e entry) string {
 func (w *walker) directory(d *folder) {
 	r := w.r
 	defer func() { tree.Unique(d.node.Children) }() // of a damaged one too
+	d.e = r.fromMirror(d.e, d.path)
 	d.node.Meta = append(d.node.Meta, d.e.extents...)
 	fail := func(err error) {
 		d.node.Err = cmp.Or(d.node.Err, err)
