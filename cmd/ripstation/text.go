@@ -27,7 +27,7 @@ func (s safeWriter) Write(p []byte) (int, error) {
 }
 
 func escape(p []byte) []byte {
-	if !bytes.ContainsFunc(p, steers) && utf8.Valid(p) {
+	if ascii(p) || !bytes.ContainsFunc(p, steers) && utf8.Valid(p) {
 		return p
 	}
 	var b bytes.Buffer
@@ -44,6 +44,17 @@ func escape(p []byte) []byte {
 		p = p[n:]
 	}
 	return b.Bytes()
+}
+
+// ascii reports whether a text is all ASCII that prints, line ends and tabs: most
+// is, and long lists are looked through quickly.
+func ascii(p []byte) bool {
+	for _, b := range p {
+		if b < ' ' && b != '\n' && b != '\t' || b > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 func steers(r rune) bool {
@@ -65,7 +76,7 @@ func safeJSON(v any, indent string) ([]byte, error) {
 		return nil, err
 	}
 	p := bytes.TrimSuffix(plain.Bytes(), []byte("\n"))
-	if !bytes.ContainsFunc(p, steers) {
+	if ascii(p) || !bytes.ContainsFunc(p, steers) {
 		return p, nil
 	}
 	var b bytes.Buffer
