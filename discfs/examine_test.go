@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"sync"
 	"testing"
 	"unicode"
 	"unicode/utf8"
@@ -18,16 +19,19 @@ import (
 	"ripstation/discfs/tree"
 )
 
-// counter is an image that counts what is read of it.
+// counter is an image that counts what is read of it, by several at once.
 type counter struct {
 	r     io.ReaderAt
+	mu    sync.Mutex
 	bytes int64
 	calls int
 }
 
 func (c *counter) ReadAt(p []byte, off int64) (int, error) {
+	c.mu.Lock()
 	c.bytes += int64(len(p))
 	c.calls++
+	c.mu.Unlock()
 	return c.r.ReadAt(p, off)
 }
 
