@@ -165,6 +165,7 @@ func TestFaults(t *testing.T) {
 		"a section that is missing": {func(s sheet) { s.at(21)[68+24] = flagMore }, "F210", disc.Failure},
 		"no terminator":             {func(s sheet) { clear(s.at(17)) }, "F201", disc.Warning},
 		"no primary descriptor":     {func(s sheet) { s.at(16)[8] = 4 }, "F202", disc.Failure},
+		"no primary, no terminator": {func(s sheet) { s.at(16)[8] = 4; clear(s.at(17)) }, "F202", disc.Failure},
 		"no date":                   {func(s sheet) { s.at(16)[790] = 'x' }, "F211", disc.Warning},
 		"a block size of 77":        {func(s sheet) { both16(s.at(16)[136:], 77) }, "F212", disc.Failure},
 	} {
@@ -172,6 +173,18 @@ func TestFaults(t *testing.T) {
 		c.harm(s)
 		if f := open(s); outcome(f, c.code) != c.want || len(f.Systems) != 1 {
 			t.Errorf("%s: %s is %q, want %q; systems %v", name, c.code, outcome(f, c.code), c.want, f.Systems)
+		}
+	}
+}
+
+// A set of which a sector was not read is not said to lack what may stand there.
+func TestSetThatWasNotReadWhole(t *testing.T) {
+	s, _ := highSierra()
+	for gone, want := range map[int64]disc.Outcome{16: disc.NotRun, 17: disc.Pass} {
+		have := func(off, n int64) bool { return off+n <= gone*sectorSize || off >= (gone+1)*sectorSize }
+		f := Read(tree.NewSource(bytes.NewReader(s), int64(len(s))).Gate(have))
+		if outcome(f, "F202") != want || outcome(f, "F201") != disc.NotRun || len(f.Systems) != 1 {
+			t.Errorf("without sector %d: F201 %q, F202 %q, systems %v", gone, outcome(f, "F201"), outcome(f, "F202"), f.Systems)
 		}
 	}
 }

@@ -80,7 +80,8 @@ type descriptor struct {
 // sector that holds no descriptor.
 func (r *reader) descriptors(start int64) {
 	var kinds []string
-	terminated := false
+	terminated, absent := false, false
+set:
 	for i := int64(0); i < maxDescriptors && !terminated; i++ {
 		sector := start + firstDescriptor + i
 		p, err := r.src.Read(sector*sectorSize, sectorSize)
@@ -88,6 +89,7 @@ func (r *reader) descriptors(start int64) {
 			if errors.Is(err, tree.ErrOutside) && i > 0 {
 				r.sheet.Fail("F201", "the volume descriptor set runs over the end of the image at sector %d", sector)
 			} else if !errors.Is(err, tree.ErrOutside) {
+				absent = true
 				r.sheet.NotRun("F201", "sector %d of the volume descriptor set: %v", sector, err)
 				if i < 4 {
 					continue // others of the set may tell
@@ -103,13 +105,13 @@ func (r *reader) descriptors(start int64) {
 		case string(p[9:14]) == "CDROM":
 			kind, hs = p[8], true
 		default:
-			if len(kinds) == 0 && i < 4 && r.absentBefore() {
+			if len(kinds) == 0 && i < 4 && absent {
 				continue
 			}
-			if len(kinds) > 0 {
+			if len(kinds) > 0 && !absent {
 				r.sheet.Warn("F201", "the volume descriptor set has no terminator before sector %d", sector)
 			}
-			return
+			break set
 		}
 		system := ISO
 		if hs {
@@ -123,13 +125,14 @@ func (r *reader) descriptors(start int64) {
 	if terminated {
 		r.sheet.Pass("F201", "types %v, terminated", kinds)
 	}
-	if len(kinds) > 0 && !r.has(ISO) && !r.has(HighSierra) {
+	switch {
+	case len(kinds) == 0 || r.has(ISO) || r.has(HighSierra):
+	case absent:
+		r.sheet.NotRun("F202", "the primary volume descriptor may stand in a sector that was not read")
+	default:
 		r.sheet.Fail("F202", "the volume descriptor set has no primary volume descriptor")
 	}
 }
-
-// absentBefore reports whether an earlier sector of the set was not there.
-func (r *reader) absentBefore() bool { return len(r.src.Wanted()) > 0 }
 
 func descriptorName(kind byte, hs bool) string {
 	switch {
