@@ -146,7 +146,7 @@ func TestKilledRipGoesOn(t *testing.T) {
 				t.Errorf("audit: exit %d\n%s", a.code, a.out)
 			}
 			if len(list) != 1 {
-				t.Errorf("%d discs in the catalog, want the one", len(list))
+				t.Errorf("%d discs in the catalog, want the one; the second rip said:\n%s", len(list), a.talk)
 			}
 		})
 	}
