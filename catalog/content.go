@@ -68,7 +68,7 @@ func (c *Content) DamageWords(most int) string {
 		names = append(names, fmt.Sprintf("and %d more", n))
 	}
 	if damaged > 0 {
-		parts = append(parts, fmt.Sprintf("damaged: %s; all %d other files whole", strings.Join(names, ", "), c.Whole))
+		parts = append(parts, fmt.Sprintf("damaged: %s; %s", strings.Join(names, ", "), c.wholeWords(damaged)))
 	}
 	if suspect > 0 {
 		parts = append(parts, fmt.Sprintf("%d files have sectors that were read after errors and not confirmed", suspect))
@@ -90,7 +90,20 @@ func (c *Content) DamageWords(most int) string {
 		if len(c.Filesystems) == 0 {
 			return ""
 		}
-		parts = append(parts, fmt.Sprintf("no file is hit: the bad sectors stand in unused space; all %d files whole", c.Whole))
+		parts = append(parts, "no file that is known is hit; "+c.wholeWords(0))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// wholeWords says of how many files every byte is there. Of all others it is said
+// only when none is left over that could not be read for another reason.
+func (c *Content) wholeWords(damaged int64) string {
+	rest := c.Listed - c.Whole - damaged
+	switch {
+	case rest > 0:
+		return fmt.Sprintf("%d files whole, %d more cannot be read in full", c.Whole, rest)
+	case damaged > 0:
+		return fmt.Sprintf("all %d other files whole", c.Whole)
+	}
+	return fmt.Sprintf("all %d files whole", c.Whole)
 }

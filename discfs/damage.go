@@ -2,6 +2,8 @@ package discfs
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 	"sort"
 
@@ -93,7 +95,7 @@ func (m *Image) Damage(sm *disc.SectorMap, except ...disc.Status) Damage {
 	x.hit = make([]uint64, (n+63)/64)
 	m.eachFile(func(v *tree.Volume, path string, node *tree.Node) {
 		x.d.Listed++
-		if h := x.look(v, path, node, "file", node.Extents, node.Size); h.Bytes == 0 && node.Err == nil {
+		if h := x.look(v, path, node, "file", node.Extents, node.Size); h.Bytes == 0 && node.Err == nil && m.inside(node) {
 			x.d.Whole++
 		}
 	})
@@ -191,19 +193,43 @@ func (x *damages) rest() {
 	}
 }
 
-// place tells nodes of the same bytes: where the first of them stand, and how
-// many there are in all.
-type place struct{ off, n int64 }
+// place tells nodes of the same bytes: all of where they stand, in order.
+type place struct {
+	off, n int64    // of the first, and in all
+	sum    [16]byte // of all extents, where one does not say it all
+}
 
 func placeOf(extents []tree.Extent) place {
 	p := place{off: -1}
+	var all []byte
 	for _, e := range extents {
 		if p.off < 0 {
 			p.off = e.Offset
 		}
 		p.n += e.Length
+		if len(extents) > 1 || e.Unit > 0 {
+			for _, v := range []int64{e.Offset, e.Length, e.Unit, e.Gap} {
+				all = binary.BigEndian.AppendUint64(all, uint64(v))
+			}
+		}
+	}
+	if all != nil {
+		sum := sha256.Sum256(all)
+		copy(p.sum[:], sum[:])
 	}
 	return p
+}
+
+// inside reports whether all bytes of a file stand on the image.
+func (m *Image) inside(n *tree.Node) bool {
+	var have int64
+	for _, e := range n.Extents {
+		if e.End() > m.Size || e.Length < 0 {
+			return false
+		}
+		have += e.Length
+	}
+	return have >= n.Size
 }
 
 // ordered are the volumes that can be walked, the main tree first.

@@ -139,3 +139,18 @@ func TestHave(t *testing.T) {
 		}
 	}
 }
+
+// Files that begin alike and go on apart are two, and one that reaches over the
+// end of the image is not whole.
+func TestFilesThatBeginAlikeAreTwo(t *testing.T) {
+	m := &Image{Size: 200 * disc.SectorSize}
+	m.Volumes = []*tree.Volume{{System: "ISO 9660", View: "ISO 9660", Root: dirNode("", 20,
+		fileNode("a", at(50, 2, 0), at(60, 2, 0)), fileNode("b", at(50, 2, 0), at(70, 2, 0)), fileNode("cut", at(199, 2, 0)))}}
+	d := m.Damage(mapOf(t, 200, map[disc.Extent]disc.Status{{Start: 71, Count: 1}: disc.StatusUnreadable}))
+	if names(d.Files) != "ISO 9660 file b" || d.Listed != 3 || d.Whole != 1 || d.Unused.Total != 0 {
+		t.Errorf("files %q, %d of %d whole, unused %+v", names(d.Files), d.Whole, d.Listed, d.Unused)
+	}
+	if _, list := m.Listed(nil, nil); len(list) != 3 {
+		t.Errorf("%d files listed", len(list))
+	}
+}
