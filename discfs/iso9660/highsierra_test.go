@@ -159,6 +159,8 @@ func TestFaults(t *testing.T) {
 		"byte orders of a record":   {func(s sheet) { s.at(20)[68+17] ^= 1 }, "F203", disc.Failure},
 		"a record cut short":        {func(s sheet) { s.at(20)[68] = 20 }, "F206", disc.Failure},
 		"a record over its sector":  {func(s sheet) { copy(s.at(21)[112:], bytes.Repeat(hsRecord("XY", 23, 0, 0), 60)) }, "F206", disc.Failure},
+		"a directory of zeroes":     {func(s sheet) { clear(s.at(21)) }, "F206", disc.Failure},
+		"a length of zero":          {func(s sheet) { s.at(21)[68] = 0 }, "F206", disc.Failure},
 		"a loop":                    {func(s sheet) { r := hsRecord("SUB", 20, 2048, flagDirectory); copy(s.at(20)[68+46:], r) }, "F207", disc.Failure},
 		"a directory outside":       {func(s sheet) { copy(s.at(20)[68+46:], hsRecord("SUB", 900, 2048, flagDirectory)) }, "F208", disc.Failure},
 		"a file outside":            {func(s sheet) { copy(s.at(21)[68:], hsRecord("DEEP.DAT;1", 24, 1<<20, 0)) }, "F209", disc.Failure},

@@ -1,6 +1,7 @@
 package iso9660
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -154,6 +155,12 @@ func (w *walker) records(it *item, p []byte, off int64) {
 		left := sectorSize - at%sectorSize
 		n := int(p[at])
 		if n == 0 { // the rest of the sector is not used (ECMA-119, 6.8.1.1)
+			if rest := p[at:min(at+left, len(p))]; off == 0 && at == 0 || len(bytes.Trim(rest, "\x00")) > 0 {
+				w.r.sheet.Fail("F206", "directory %s: records are missing at byte %d, where a length of 0 stands", it.path, off+int64(at))
+				it.plain.Err = cmp.Or(it.plain.Err, errRecord)
+			} else if at%sectorSize == 0 {
+				w.r.sheet.Warn("F206", "directory %s: its sector at byte %d is all zero", it.path, off+int64(at))
+			}
 			at += left
 			continue
 		}
