@@ -28,7 +28,7 @@ var sizeCode = map[string]string{iso9660.ISO: "F102", iso9660.HighSierra: "F103"
 func moved(claims []tree.Claim, sectors int64) {
 	for i := range claims {
 		if c := &claims[i]; c.System == iso9660.ISO || c.System == iso9660.HighSierra {
-			c.Bytes -= sectors * disc.SectorSize
+			c.Bytes = max(c.Bytes-sectors*disc.SectorSize, 0)
 		}
 	}
 }
@@ -55,8 +55,11 @@ func (m *Image) sizes() []disc.Check {
 		}
 	}
 	for _, system := range []string{iso9660.ISO, iso9660.HighSierra, udf.UDF, apple.HFS, apple.HFSPlus, apple.Map} {
-		if c, ok := most[system]; ok {
+		switch c, ok := most[system]; {
+		case ok && c.Bytes > 0:
 			m.size(s, sizeCode[system], c)
+		case ok:
+			s.NotRun(sizeCode[system], "the %s claims nothing of this image", c.Source)
 		}
 	}
 	var all tree.Claim

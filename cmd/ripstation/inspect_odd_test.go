@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"unicode"
 )
@@ -45,6 +46,10 @@ func TestInspectRefuses(t *testing.T) {
 	dir := t.TempDir()
 	put(t, "x", dir, "x.iso")
 	x := filepath.Join(dir, "x.iso")
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args []string
 		want string
@@ -52,6 +57,8 @@ func TestInspectRefuses(t *testing.T) {
 		{[]string{dir}, "is a folder"},
 		{[]string{"/dev/null"}, "is a device"},
 		{[]string{filepath.Join(dir, "none.iso")}, "there is no such file"},
+		{[]string{pipe}, "is no image file"}, // nobody writes into it: an open would wait
+		{[]string{x, "--offset", "4503599627370496"}, "the number of a sector"},
 		{[]string{x, "--offset", "-1"}, "the number of a sector"},
 		{[]string{x, "--offset", "many"}, "offset"},
 		{nil, "an image file"},

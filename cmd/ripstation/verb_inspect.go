@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -52,8 +53,8 @@ The exit code is 4 when a check failed.`,
 }
 
 func (a *app) inspect(ctx context.Context, name string, q inspection) error {
-	if q.offset < 0 {
-		return usage("--offset %d: it is the number of a sector", q.offset)
+	if q.offset < 0 || q.offset > disc.MaxSectors {
+		return usage("--offset %d: it is the number of a sector, 0 to %d", q.offset, int64(disc.MaxSectors))
 	}
 	f, size, err := openImage(name)
 	if err != nil {
@@ -90,33 +91,54 @@ func (a *app) inspect(ctx context.Context, name string, q inspection) error {
 	return err
 }
 
-// openImage opens an image for reading and says how many bytes it has.
+// openImage opens an image for reading and says how many bytes it has. What is
+// no regular file is not opened at all: a pipe would be waited for, and a
+// drive would pull its tray in.
 func openImage(name string) (*os.File, int64, error) {
-	f, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, usage("%s: there is no such file", name)
-	}
-	if errors.Is(err, fs.ErrPermission) {
-		return nil, 0, fmt.Errorf("%s: you may not read it; ask its owner, or copy it", name)
-	}
+	st, err := os.Stat(name)
 	if err != nil {
+		return nil, 0, cannotRead(name, err)
+	}
+	if err := regular(name, st.Mode()); err != nil {
 		return nil, 0, err
 	}
-	st, err := f.Stat()
-	switch {
-	case err != nil:
-	case st.IsDir():
-		err = usage("%s is a folder; name an image file in it", name)
-	case st.Mode()&fs.ModeDevice != 0:
-		err = usage("%s is a device; `ripstation rip %s` images a disc, and inspect reads the image", name, name)
-	case !st.Mode().IsRegular():
-		err = usage("%s is no image file", name)
+	// Without waiting, should it have become something else since.
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, 0, cannotRead(name, err)
+	}
+	if st, err = f.Stat(); err == nil {
+		err = regular(name, st.Mode())
 	}
 	if err != nil {
 		f.Close()
 		return nil, 0, err
 	}
 	return f, st.Size(), nil
+}
+
+// cannotRead says why a file could not be looked at, and what to do.
+func cannotRead(name string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return usage("%s: there is no such file", name)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s: you may not read it; ask its owner, or copy it", name)
+	}
+	return err
+}
+
+// regular refuses what is no image file.
+func regular(name string, m fs.FileMode) error {
+	switch {
+	case m.IsDir():
+		return usage("%s is a folder; name an image file in it", name)
+	case m&fs.ModeDevice != 0:
+		return usage("%s is a device; `ripstation rip %s` images a disc, and inspect reads the image", name, name)
+	case !m.IsRegular():
+		return usage("%s is no image file", name)
+	}
+	return nil
 }
 
 // readMap reads a map in our form, or in ddrescue's.
