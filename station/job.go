@@ -86,6 +86,7 @@ type job struct {
 
 	looked     chan struct{} // holds one while a bay finds out whether its disc is the job's
 	delivering bool
+	before     bool // taken up from before a restart
 	roomAsked  bool
 	why        error         // why it is parked
 	mayOpen    chan struct{} // closed when the policy lets the tray open

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"ripstation/catalog"
+	"ripstation/disc"
 	"ripstation/internal/atomicfile"
 	"ripstation/internal/crashpoint"
 	"ripstation/ripper"
@@ -30,6 +31,16 @@ func (s *Station) release(j *job) error {
 	s.say(Notice{ID: j.ID, Word: WordReleased, Text: "every copy that was waited for has been read back"})
 	crashpoint.Here("spool-released")
 	close(j.released)
+	// No tray says that an image file has left. After a restart its job stays until the
+	// file's story or the next event of a drive clears it: forgotten sooner, the
+	// same file would be read again under another id.
+	f := j.file()
+	j.mu.Lock()
+	before := j.before
+	j.mu.Unlock()
+	if before && f.Disc.Medium == disc.MediumFile {
+		return nil
+	}
 	return s.forget(j)
 }
 

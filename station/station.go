@@ -111,6 +111,9 @@ func (s *Station) takeUp(j *job) {
 		return
 	}
 	if step.atLeast(StepSealed) {
+		j.mu.Lock()
+		j.before = true
+		j.mu.Unlock()
 		s.say(Notice{ID: j.ID, Word: WordResumed, Text: fmt.Sprintf("the station was stopped when this disc was %s", step)})
 		s.deliver(j)
 		return
