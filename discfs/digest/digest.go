@@ -77,11 +77,11 @@ type Patch struct {
 // minUnit is the smallest logical block (ECMA-119, 6.2.2).
 const minUnit = 512
 
-// check reports why a job's bytes are not all on the image, without reading
-// them.
-func (j *Job) check(image int64, have func(off, n int64) bool) error {
+// check reports why a job's bytes are not all on the image. Nothing is read, and
+// the pieces of interleaved sections, which can be many, are only counted.
+func (j *Job) check(image int64) (pieces int64, err error) {
 	if j.Size < 0 {
-		return fmt.Errorf("a size of %d bytes", j.Size)
+		return 0, fmt.Errorf("a size of %d bytes", j.Size)
 	}
 	var at int64 // in the job's bytes
 	for _, e := range j.Extents {
@@ -89,7 +89,7 @@ func (j *Job) check(image int64, have func(off, n int64) bool) error {
 			break
 		}
 		if e.Length < 0 {
-			return tree.ErrShort
+			return 0, tree.ErrShort
 		}
 		e.Length = min(e.Length, j.Size-at)
 		at += e.Length
@@ -97,33 +97,44 @@ func (j *Job) check(image int64, have func(off, n int64) bool) error {
 			continue
 		}
 		if e.Unit > 0 && e.Gap > 0 && e.Unit < minUnit {
-			return ErrInterleave
+			return 0, ErrInterleave
 		}
 		if e.Offset > image || e.Length > image-e.Offset {
-			return tree.ErrOutside
+			return 0, tree.ErrOutside
 		}
-		// The bytes of an interleaved section alone fit; now with its gaps.
-		if e.Unit > 0 && e.Gap > 0 && (e.Gap > image || e.End() > image || e.End() < e.Offset) {
-			return tree.ErrOutside
-		}
-		if have == nil {
+		pieces++
+		if e.Unit <= 0 || e.Gap <= 0 {
 			continue
 		}
-		for off, n := range e.Pieces() {
-			if !have(off, n) {
-				return tree.ErrAbsent
-			}
+		// The bytes of an interleaved section alone fit; now with its gaps.
+		if e.Gap > image || e.End() > image || e.End() < e.Offset {
+			return 0, tree.ErrOutside
 		}
+		pieces += (e.Length - 1) / e.Unit
 	}
 	if at < j.Size {
-		return tree.ErrShort
+		return 0, tree.ErrShort
 	}
 	var end int64
 	for _, x := range j.Patches {
 		if x.Offset < end || x.Offset > j.Size || int64(len(x.Bytes)) > j.Size-x.Offset {
-			return errors.New("bytes that count in place of the image's lie outside of the file or over each other")
+			return 0, errors.New("bytes that count in place of the image's lie outside of the file or over each other")
 		}
 		end = x.Offset + int64(len(x.Bytes))
 	}
-	return nil
+	return pieces, nil
+}
+
+// absent reports whether bytes of a job that check has passed were not read
+// from the disc.
+func (j *Job) absent(have func(off, n int64) bool) bool {
+	if have == nil {
+		return false
+	}
+	for p := range j.pieces() {
+		if p.off >= 0 && !have(p.off, p.n) {
+			return true
+		}
+	}
+	return false
 }

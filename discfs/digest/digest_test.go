@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"math/rand/v2"
 	"testing"
@@ -192,6 +193,68 @@ func TestFilesOverEachOtherAreBounded(t *testing.T) {
 	}
 	if done != maxTimes*2+4 || c.n > (maxTimes+2)*size+slack {
 		t.Errorf("%d files digested, %d bytes read of an image of %d", done, c.n, size)
+	}
+}
+
+// Files of millions of pieces, each of which would have to be held against
+// what was read, cost a small multiple of the image too; and those of the same
+// bytes cost it once.
+func TestPiecesAreBounded(t *testing.T) {
+	const size = 4 << 20
+	asked := 0
+	have := func(off, n int64) bool { asked++; return off < size-4096 }
+	var jobs []*Job
+	for i := range int64(6000) {
+		jobs = append(jobs, &Job{Extents: []tree.Extent{{Offset: i / 2 * 512, Length: 1 << 20, Unit: 512, Gap: 512}}, Size: 1 << 20, Algos: []Algo{SHA256}})
+	}
+	p := New(jobs, size, have)
+	if most := (maxTimes*size + slack) / minUnit; asked > most || asked < most/2 {
+		t.Errorf("%d pieces were looked at, want at most %d", asked, most)
+	}
+	if err := p.Run(context.Background(), bytes.NewReader(make([]byte, size)), nil); err != nil {
+		t.Fatal(err)
+	}
+	done := 0
+	for i, j := range jobs {
+		if (j.Err == nil) != (j.Sums != nil) || j.Err != nil && !errors.Is(j.Err, ErrTooMuch) && !errors.Is(j.Err, tree.ErrOutside) {
+			t.Fatalf("job %d: %v", i, j.Err)
+		}
+		if j.Err == nil {
+			done++
+		}
+	}
+	if done < 100 || done%2 != 0 {
+		t.Errorf("%d files digested", done)
+	}
+}
+
+// breaking is a digest in which this program has a mistake.
+type breaking struct{ hash.Hash }
+
+func (breaking) Write([]byte) (int, error) { panic("a mistake") }
+
+// A mistake in this program comes up where the caller can see to it, however
+// many files are digested side by side.
+func TestPanicReachesTheCaller(t *testing.T) {
+	for _, n := range []int64{1, 5} {
+		var jobs []*Job
+		for i := range n {
+			jobs = append(jobs, &Job{Extents: []tree.Extent{{Offset: 512 * i, Length: 8192}}, Size: 8192, Algos: []Algo{SHA256}})
+		}
+		p := New(jobs, 64<<10, nil)
+		if err := p.Block(0, 4096, make([]byte, 4096)); err != nil {
+			t.Fatal(err)
+		}
+		p.open[n/2].hashes[SHA256] = breaking{sha256.New()}
+		func() {
+			defer func() {
+				if r := recover(); fmt.Sprint(r) != "a mistake" {
+					t.Errorf("%d files: %v", n, r)
+				}
+			}()
+			_ = p.Block(4096, 4096, make([]byte, 4096))
+			t.Errorf("%d files: nothing came up", n)
+		}()
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"ripstation/discfs/tree"
 )
@@ -42,24 +43,32 @@ func New(jobs []*Job, size int64, have func(off, n int64) bool) *Pass {
 	p := &Pass{image: size}
 	same := map[string]*stream{}
 	budget := maxTimes*size + slack
+	steps := budget / minUnit // pieces to be gone through one by one
 	for _, j := range jobs {
-		j.Sums, j.Err = nil, j.check(size, have)
-		if j.Err != nil {
+		j.Sums = nil
+		var pieces int64
+		if pieces, j.Err = j.check(size); j.Err != nil {
 			continue
 		}
 		key := j.key()
 		if s := same[key]; s != nil {
+			j.Err = s.jobs[0].Err
 			s.jobs = append(s.jobs, j)
 			continue
 		}
-		if j.Size > budget {
+		if j.Size > budget || pieces > steps {
 			j.Err = ErrTooMuch
 			continue
 		}
-		budget -= j.Size
+		steps -= pieces
 		s := &stream{jobs: []*Job{j}}
-		s.first, s.order, _ = j.layout()
 		same[key] = s
+		if j.absent(have) {
+			j.Err = tree.ErrAbsent
+			continue
+		}
+		budget -= j.Size
+		s.first, s.order = j.layout()
 		if s.order {
 			p.waiting = append(p.waiting, s)
 		} else {
@@ -125,10 +134,18 @@ func (p *Pass) turn(off, n int64, data []byte) {
 	} else {
 		var wg sync.WaitGroup
 		work := make(chan *stream)
+		var broken atomic.Value
 		for range workers {
 			wg.Go(func() {
 				for s := range work {
-					s.take(off, n, data)
+					func() {
+						defer func() {
+							if p := recover(); p != nil {
+								broken.CompareAndSwap(nil, fmt.Sprint(p))
+							}
+						}()
+						s.take(off, n, data)
+					}()
 				}
 			})
 		}
@@ -137,6 +154,9 @@ func (p *Pass) turn(off, n int64, data []byte) {
 		}
 		close(work)
 		wg.Wait()
+		if p := broken.Load(); p != nil {
+			panic(p) // where the caller can see to it
+		}
 	}
 	p.open = slices.DeleteFunc(p.open, func(s *stream) bool {
 		switch {

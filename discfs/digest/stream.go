@@ -74,14 +74,13 @@ func (j *Job) pieces() iter.Seq[piece] {
 	}
 }
 
-// layout says where the first byte on the image is (-1: none), whether pieces
-// follow each other as on the image, and how many bytes holes have.
-func (j *Job) layout() (first int64, order bool, holes int64) {
+// layout says where the first byte on the image is (-1: none), and whether pieces
+// follow each other as on the image.
+func (j *Job) layout() (first int64, order bool) {
 	first, order = -1, true
 	var end int64
 	for p := range j.pieces() {
 		if p.off < 0 {
-			holes += p.n
 			continue
 		}
 		if first < 0 {
@@ -90,7 +89,7 @@ func (j *Job) layout() (first int64, order bool, holes int64) {
 		order = order && p.off >= end
 		end = p.off + p.n
 	}
-	return first, order, holes
+	return first, order
 }
 
 // open makes the stream ready for its first byte.
