@@ -25,8 +25,11 @@ type Content struct {
 	Whole  int64 `json:"whole"`
 	// Damaged are files that bad sectors stand in, Structures what else of a
 	// file system they stand in: at most MaxDamaged each, of so many.
-	Damaged         []DamagedFile `json:"damaged"`
-	DamagedTotal    int64         `json:"damaged_total"`
+	Damaged      []DamagedFile `json:"damaged"`
+	DamagedTotal int64         `json:"damaged_total"`
+	// SuspectTotal are those of DamagedTotal of which every byte was read, some
+	// after errors and not confirmed.
+	SuspectTotal    int64         `json:"suspect_total"`
 	Structures      []DamagedFile `json:"structures"`
 	StructuresTotal int64         `json:"structures_total"`
 	// Unused are bad sectors that nothing known stands in.
@@ -41,11 +44,23 @@ const MaxDamaged = 10_000
 
 // DamagedFile is one file or structure that bad sectors stand in.
 type DamagedFile struct {
-	Path    string      `json:"path"`    // empty for a structure that belongs to no file
-	View    string      `json:"view"`    // the tree or file system
-	What    string      `json:"what"`    // "file", "directory", "path table L"
-	Sectors disc.Counts `json:"sectors"` // that are not simply read
-	Bytes   int64       `json:"bytes"`   // of its own that were not read, or cannot be believed
+	Path    string      `json:"path"`           // empty for a structure that belongs to no file
+	View    string      `json:"view"`           // the tree or file system
+	Also    []string    `json:"also,omitempty"` // further names of its bytes in that tree, up to a hundred
+	What    string      `json:"what"`           // "file", "directory", "path table L"
+	Sectors disc.Counts `json:"sectors"`        // that are not simply read
+	Bytes   int64       `json:"bytes"`          // of its own that were not read, or cannot be believed
+}
+
+// also tells of a file's further names.
+func (d DamagedFile) also() string {
+	switch len(d.Also) {
+	case 0:
+		return ""
+	case 1:
+		return ", which is " + clamp(d.Also[0], 200) + " too"
+	}
+	return fmt.Sprintf(", which is %s and has %d more names", clamp(d.Also[0], 200), len(d.Also)-1)
 }
 
 // DamageWords says for a person which files are damaged, naming at most most of
@@ -53,17 +68,20 @@ type DamagedFile struct {
 func (c *Content) DamageWords(most int) string {
 	var parts []string
 	var names []string
-	damaged, suspect := int64(0), int64(0)
-	for _, d := range c.Damaged {
-		if d.Bytes == 0 {
-			suspect++
-			continue
-		}
-		if damaged++; len(names) < most {
-			names = append(names, fmt.Sprintf("%s (%d bytes missing)", clamp(d.Path, 200), d.Bytes))
+	suspect := c.SuspectTotal
+	if suspect == 0 { // not counted, in records made before it was
+		for _, d := range c.Damaged {
+			if d.Bytes == 0 {
+				suspect++
+			}
 		}
 	}
-	damaged += c.DamagedTotal - int64(len(c.Damaged)) // beyond those that are named
+	damaged := c.DamagedTotal - suspect
+	for _, d := range c.Damaged {
+		if d.Bytes > 0 && len(names) < most {
+			names = append(names, fmt.Sprintf("%s%s (%d bytes missing)", clamp(d.Path, 200), d.also(), d.Bytes))
+		}
+	}
 	if n := damaged - int64(len(names)); n > 0 && len(names) > 0 {
 		names = append(names, fmt.Sprintf("and %d more", n))
 	}
@@ -71,7 +89,11 @@ func (c *Content) DamageWords(most int) string {
 		parts = append(parts, fmt.Sprintf("damaged: %s; %s", strings.Join(names, ", "), c.wholeWords(damaged)))
 	}
 	if suspect > 0 {
-		parts = append(parts, fmt.Sprintf("%d files have sectors that were read after errors and not confirmed", suspect))
+		have := "files have"
+		if suspect == 1 {
+			have = "file has"
+		}
+		parts = append(parts, fmt.Sprintf("%d %s sectors that were read after errors and not confirmed", suspect, have))
 	}
 	if n := c.StructuresTotal; n > 0 && len(c.Structures) > 0 {
 		s := c.Structures[0]
@@ -101,9 +123,22 @@ func (c *Content) wholeWords(damaged int64) string {
 	rest := c.Listed - c.Whole - damaged
 	switch {
 	case rest > 0:
-		return fmt.Sprintf("%d files whole, %d more cannot be read in full", c.Whole, rest)
+		return fmt.Sprintf("%s whole, %d more cannot be read in full", countFiles(c.Whole), rest)
+	case damaged > 0 && c.Whole == 0:
+		return "no file is whole"
+	case damaged > 0 && c.Whole == 1:
+		return "the other file is whole"
 	case damaged > 0:
 		return fmt.Sprintf("all %d other files whole", c.Whole)
+	case c.Whole == 1:
+		return "the one file is whole"
 	}
 	return fmt.Sprintf("all %d files whole", c.Whole)
+}
+
+func countFiles(n int64) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
 }

@@ -193,7 +193,14 @@ func (m *SectorMap) Believed() func(off, n int64) bool {
 		if off < 0 || last >= m.sectors {
 			return false
 		}
-		e, ok := m.Next(BelievedStatuses, LBA(first))
-		return ok && int64(e.Start) == first && int64(e.End()) > last
+		for i := m.find(LBA(first)); i < len(m.runs); i++ {
+			if !BelievedStatuses.Has(m.runs[i].status) {
+				return false
+			}
+			if int64(m.run(i).End()) > last {
+				return true
+			}
+		}
+		return false
 	}
 }

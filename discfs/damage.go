@@ -1,12 +1,6 @@
 package discfs
 
 import (
-	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
-	"slices"
-	"sort"
-
 	"ripstation/disc"
 	"ripstation/discfs/tree"
 )
@@ -20,12 +14,15 @@ func Have(m *disc.SectorMap) func(off, n int64) bool { return m.Believed() }
 const (
 	maxHits    = 1_000_000
 	maxExtents = 1_000_000
+	maxAlso    = 100
 )
 
 // Hit is one thing on a disc and what is wrong with the sectors it stands in.
 type Hit struct {
 	// Path is the file or directory, "" for structures that belong to none.
 	Path string `json:"path,omitempty"`
+	// Also are further names of the same bytes in the same tree, up to a hundred.
+	Also []string `json:"also,omitempty"`
 	// View is the tree that Path is in, or the file system of a structure.
 	View string `json:"view"`
 	// What is "file", "directory", "file entry" (what describes a file), or the
@@ -58,20 +55,15 @@ type Damage struct {
 	// Unknown are directories of which not all names are known, since they
 	// could not be read.
 	Unknown []string `json:"unknown"`
-	// Cut says that more was found than a Damage holds.
+	// Cut says that more was found than a Damage holds, or that the files refer
+	// to so many bad places that not all were gone through. Whole files are
+	// those that were.
 	Cut bool `json:"cut"`
-}
-
-// bad is a run of sectors that are not simply read.
-type bad struct {
-	off, end int64 // bytes
-	status   disc.Status
-	nth      int64 // how many bad sectors come before it
 }
 
 // damages finds what is hit.
 type damages struct {
-	runs    []bad
+	gaps    *gaps
 	hit     []uint64 // a bit for every bad sector: something stands in it
 	extents int
 	d       Damage
@@ -81,21 +73,24 @@ type damages struct {
 // Those of the statuses in except are passed over: while a disc is being read,
 // untried ones are not bad.
 func (m *Image) Damage(sm *disc.SectorMap, except ...disc.Status) Damage {
-	var x damages
-	var n int64
-	except = append(except, disc.StatusRead)
-	for r := range sm.Runs() {
-		if slices.Contains(except, r.Status) {
-			continue
+	x := damages{gaps: gapsOf(sm, disc.SetOf(append(except, disc.StatusRead)...))}
+	x.hit = make([]uint64, (x.gaps.total+63)/64)
+	hits := map[place]int{} // in Files
+	m.eachFile(func(v *tree.Volume, path string, node *tree.Node, again bool) {
+		at := placeOf(node.Extents)
+		if again {
+			if i, ok := hits[at]; ok && x.d.Files[i].View == v.View && len(x.d.Files[i].Also) < maxAlso {
+				x.d.Files[i].Also = append(x.d.Files[i].Also, path)
+			}
+			return
 		}
-		off := int64(r.Start) * disc.SectorSize
-		x.runs = append(x.runs, bad{off, off + r.Count*disc.SectorSize, r.Status, n})
-		n += r.Count
-	}
-	x.hit = make([]uint64, (n+63)/64)
-	m.eachFile(func(v *tree.Volume, path string, node *tree.Node) {
 		x.d.Listed++
-		if h := x.look(v, path, node, "file", node.Extents, node.Size); h.Bytes == 0 && node.Err == nil && m.inside(node) {
+		n := len(x.d.Files)
+		h, all := x.look(v, path, node, "file", node.Extents, node.Size)
+		if len(x.d.Files) > n {
+			hits[at] = n
+		}
+		if all && h.Bytes == 0 && node.Err == nil && m.inside(node) {
 			x.d.Whole++
 		}
 	})
@@ -126,21 +121,21 @@ func (m *Image) Damage(sm *disc.SectorMap, except ...disc.Status) Damage {
 }
 
 // look notes what is bad of the extents of one thing. The size cuts off what
-// they have too much; -1 is all.
-func (x *damages) look(v *tree.Volume, path string, node *tree.Node, what string, extents []tree.Extent, size int64) Hit {
-	h := Hit{Path: path, View: v.View, What: what, Node: node}
+// they have too much; -1 is all. all is false when not everything of it was
+// looked at.
+func (x *damages) look(v *tree.Volume, path string, node *tree.Node, what string, extents []tree.Extent, size int64) (h Hit, all bool) {
+	h, all = Hit{Path: path, View: v.View, What: what, Node: node}, true
 	left := size
 	for _, e := range extents {
 		if size >= 0 {
 			e.Length = min(e.Length, left)
 			left -= max(e.Length, 0)
 		}
-		for off, n := range e.Pieces() {
-			x.piece(&h, off, off+n)
-		}
+		all = x.gaps.in(e, func(r bad, from, to int64) { x.piece(&h, r, from, to) }) && all
 	}
+	x.d.Cut = x.d.Cut || !all
 	if h.Sectors.Total == 0 {
-		return h
+		return h, all
 	}
 	list := &x.d.Files
 	if what != "file" {
@@ -151,37 +146,46 @@ func (x *damages) look(v *tree.Volume, path string, node *tree.Node, what string
 	} else {
 		x.d.Cut = true
 	}
-	return h
+	return h, all
 }
 
-func (x *damages) piece(h *Hit, off, end int64) {
-	i := sort.Search(len(x.runs), func(i int) bool { return x.runs[i].end > off })
-	for ; i < len(x.runs) && x.runs[i].off < end; i++ {
-		r := x.runs[i]
-		from, to := max(off, r.off), min(end, r.end)
-		first, last := (from-r.off)/disc.SectorSize, (to-1-r.off)/disc.SectorSize
-		h.Sectors.Add(r.status, last-first+1)
-		for s := first; s <= last; s++ {
-			x.hit[(r.nth+s)/64] |= 1 << ((r.nth + s) % 64)
-		}
-		if believed.Has(r.status) {
+// piece notes bytes that lie in a run of bad sectors.
+func (x *damages) piece(h *Hit, r bad, from, to int64) {
+	first, last := (from-r.off)/disc.SectorSize, (to-1-r.off)/disc.SectorSize
+	h.Sectors.Add(r.status, last-first+1)
+	x.mark(r.nth+first, r.nth+last)
+	if believed.Has(r.status) {
+		return
+	}
+	h.Bytes += to - from
+	if k := len(h.Lost); k > 0 && h.Lost[k-1].End() == from {
+		h.Lost[k-1].Length += to - from
+	} else if x.extents < maxExtents {
+		h.Lost = append(h.Lost, tree.Extent{Offset: from, Length: to - from})
+		x.extents++
+	} else {
+		x.d.Cut = true
+	}
+}
+
+// mark notes that something stands in the bad sectors from the first to the
+// last, by their numbers among the bad ones.
+func (x *damages) mark(first, last int64) {
+	x.gaps.steps -= (last - first) / 64
+	for s := first; s <= last; {
+		if s%64 == 0 && last-s >= 63 {
+			x.hit[s/64] = ^uint64(0)
+			s += 64
 			continue
 		}
-		h.Bytes += to - from
-		if k := len(h.Lost); k > 0 && h.Lost[k-1].End() == from {
-			h.Lost[k-1].Length += to - from
-		} else if x.extents < maxExtents {
-			h.Lost = append(h.Lost, tree.Extent{Offset: from, Length: to - from})
-			x.extents++
-		} else {
-			x.d.Cut = true
-		}
+		x.hit[s/64] |= 1 << (s % 64)
+		s++
 	}
 }
 
 // rest counts the bad sectors that nothing stands in.
 func (x *damages) rest() {
-	for _, r := range x.runs {
+	for _, r := range x.gaps.runs {
 		if r.status == disc.StatusUnrecorded {
 			continue
 		}
@@ -190,89 +194,5 @@ func (x *damages) rest() {
 				x.d.Unused.Add(r.status, 1)
 			}
 		}
-	}
-}
-
-// place tells nodes of the same bytes: all of where they stand, in order.
-type place struct {
-	off, n int64    // of the first, and in all
-	sum    [16]byte // of all extents, where one does not say it all
-}
-
-func placeOf(extents []tree.Extent) place {
-	p := place{off: -1}
-	var all []byte
-	for _, e := range extents {
-		if p.off < 0 {
-			p.off = e.Offset
-		}
-		p.n += e.Length
-		if len(extents) > 1 || e.Unit > 0 {
-			for _, v := range []int64{e.Offset, e.Length, e.Unit, e.Gap} {
-				all = binary.BigEndian.AppendUint64(all, uint64(v))
-			}
-		}
-	}
-	if all != nil {
-		sum := sha256.Sum256(all)
-		copy(p.sum[:], sum[:])
-	}
-	return p
-}
-
-// inside reports whether all bytes of a file stand on the image.
-func (m *Image) inside(n *tree.Node) bool {
-	var have int64
-	for _, e := range n.Extents {
-		if e.End() > m.Size || e.Length < 0 {
-			return false
-		}
-		have += e.Length
-	}
-	return have >= n.Size
-}
-
-// ordered are the volumes that can be walked, the main tree first.
-func (m *Image) ordered() []*tree.Volume {
-	var out []*tree.Volume
-	for _, v := range m.Volumes {
-		if v.Root != nil {
-			out = append(out, v)
-		}
-	}
-	first := m.Main()
-	slices.SortStableFunc(out, func(a, b *tree.Volume) int {
-		rank := func(v *tree.Volume) int {
-			if v == first {
-				return 0
-			}
-			return 1
-		}
-		return cmp.Compare(rank(a), rank(b))
-	})
-	return out
-}
-
-// eachFile gives every regular file of the main tree, and those of other trees
-// whose bytes none before them has. Names that share their bytes count once.
-func (m *Image) eachFile(yield func(v *tree.Volume, path string, n *tree.Node)) {
-	seen := map[place]bool{}
-	for _, v := range m.ordered() {
-		tree.Walk(v.Root, func(path string, n *tree.Node) bool {
-			if !n.Mode.IsRegular() {
-				return true
-			}
-			if n.Size > 0 {
-				p := placeOf(n.Extents)
-				if seen[p] {
-					return true
-				}
-				seen[p] = true
-			} else if v != m.Main() {
-				return true // an empty file has no bytes to find it by
-			}
-			yield(v, path, n)
-			return true
-		})
 	}
 }

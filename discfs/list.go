@@ -32,6 +32,8 @@ const maxLost = 10_000
 // nil without digests; sm is nil when all of the image was read.
 func (m *Image) Listed(d *Digests, sm *disc.SectorMap) (volumes []*tree.Volume, list []Entry) {
 	volumes = m.ordered()
+	g := gapsOf(sm, believed)
+	g.behind(m.Size)
 	seen := map[place]bool{}
 	for i, v := range volumes {
 		from := len(list)
@@ -39,7 +41,7 @@ func (m *Image) Listed(d *Digests, sm *disc.SectorMap) (volumes []*tree.Volume, 
 			if path == "." || i > 0 && !m.only(n, seen) {
 				return true
 			}
-			list = append(list, m.entry(i, path, n, d, sm))
+			list = append(list, m.entry(i, path, n, d, g))
 			return true
 		})
 		slices.SortFunc(list[from:], func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
@@ -58,8 +60,8 @@ func (m *Image) only(n *tree.Node, seen map[place]bool) bool {
 	return n.Mode.IsRegular() && n.Size > 0 && !seen[placeOf(n.Extents)]
 }
 
-func (m *Image) entry(volume int, path string, n *tree.Node, d *Digests, sm *disc.SectorMap) Entry {
-	e := Entry{Volume: volume, Path: path, Node: n, Lost: m.Lost(n, sm)}
+func (m *Image) entry(volume int, path string, n *tree.Node, d *Digests, g *gaps) Entry {
+	e := Entry{Volume: volume, Path: path, Node: n, Lost: m.lost(n, g)}
 	if n.Err != nil {
 		e.Reason = n.Err.Error()
 	}
@@ -78,16 +80,18 @@ func (m *Image) entry(volume int, path string, n *tree.Node, d *Digests, sm *dis
 	return e
 }
 
-// Lost are the bytes of a file, in the image, that were not read from the disc
-// or lie behind the image's end; of a directory, those of its records.
-func (m *Image) Lost(n *tree.Node, sm *disc.SectorMap) (out []tree.Extent) {
+// lost are the bytes of a file, in the image, that were not read from the disc
+// or lie behind the image's end; of a directory, those of its records. g has
+// both. Where a disc names more bad places than can be gone
+// through, all that follows of the extent counts as lost.
+func (m *Image) lost(n *tree.Node, g *gaps) (out []tree.Extent) {
 	extents := n.Extents
 	if n.IsDir() {
 		extents = n.Meta
 	}
 	add := func(from, to int64) {
 		if k := len(out); k > 0 && (out[k-1].End() == from || k == maxLost) {
-			out[k-1].Length = to - out[k-1].Offset
+			out[k-1].Length = max(to, out[k-1].End()) - out[k-1].Offset
 			return
 		}
 		out = append(out, tree.Extent{Offset: from, Length: to - from})
@@ -98,26 +102,12 @@ func (m *Image) Lost(n *tree.Node, sm *disc.SectorMap) (out []tree.Extent) {
 			x.Length = min(x.Length, left)
 			left -= max(x.Length, 0)
 		}
-		for off, size := range x.Pieces() {
-			if len(out) == maxLost {
-				return out
-			}
-			end := off + size
-			if inside := min(end, m.Size); sm != nil && off < inside {
-				for pos := off; pos < inside; {
-					e, ok := sm.Next(^believed, disc.LBA(pos/disc.SectorSize))
-					from := int64(e.Start) * disc.SectorSize
-					if !ok || from >= inside {
-						break
-					}
-					to := min(inside, int64(e.End())*disc.SectorSize)
-					add(max(pos, from), to)
-					pos = to
-				}
-			}
-			if end > m.Size {
-				add(max(off, m.Size), end)
-			}
+		if x.Offset < 0 || x.Length <= 0 {
+			continue
+		}
+		next := x.Offset
+		if !g.in(x, func(_ bad, from, to int64) { add(from, to); next = to }) {
+			add(next, x.End())
 		}
 	}
 	return out

@@ -214,20 +214,34 @@ func fileList(m *discfs.Image, d *discfs.Digests, sm *disc.SectorMap, content *c
 	return head, entries
 }
 
+// tooManyPlaces stands among what is not known of a disc whose files name the
+// same scratches over and over.
+const tooManyPlaces = "(more damaged places than could be gone through)"
+
 // damage puts what is damaged into the words of the record.
 func damage(c *catalog.Content, d discfs.Damage) {
 	words := func(hits []discfs.Hit) (list []catalog.DamagedFile, total int64) {
 		list = []catalog.DamagedFile{}
 		for _, h := range hits[:min(len(hits), catalog.MaxDamaged)] {
-			list = append(list, catalog.DamagedFile{Path: h.Path, View: h.View, What: h.What, Sectors: h.Sectors, Bytes: h.Bytes})
+			list = append(list, catalog.DamagedFile{Path: h.Path, Also: h.Also, View: h.View, What: h.What, Sectors: h.Sectors, Bytes: h.Bytes})
 		}
 		return list, int64(len(hits))
 	}
 	c.Listed, c.Whole, c.Unused = int64(d.Listed), int64(d.Whole), d.Unused
 	c.Damaged, c.DamagedTotal = words(d.Files)
+	c.SuspectTotal = 0
+	for _, h := range d.Files {
+		if h.Bytes == 0 {
+			c.SuspectTotal++
+		}
+	}
 	c.Structures, c.StructuresTotal = words(d.Structures)
 	c.Unknown = append([]string{}, d.Unknown[:min(len(d.Unknown), catalog.MaxDamaged)]...)
 	c.UnknownTotal = int64(len(d.Unknown))
+	if d.Cut {
+		c.Unknown = append(c.Unknown[:min(len(c.Unknown), catalog.MaxDamaged-1)], tooManyPlaces)
+		c.UnknownTotal++
+	}
 }
 
 // listInBag is the file list as a file of the bag; nil when the job has none.
