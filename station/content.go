@@ -1,7 +1,6 @@
 package station
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
@@ -22,7 +21,6 @@ import (
 	"ripstation/discfs/tree"
 	"ripstation/internal/atomicfile"
 	"ripstation/internal/crashpoint"
-	"ripstation/ripper"
 )
 
 // listFile is the file list in the spool, and listPath its place in the bag.
@@ -37,76 +35,6 @@ type sealedList struct {
 	SHA512    string `json:"sha512"`
 	SHA256    string `json:"sha256"`
 	CRC64NVME string `json:"crc64nvme"`
-}
-
-// contents is the look at what is on an image while it is sealed. Whatever a
-// hostile disc makes of it, the image is sealed all the same: what went wrong
-// becomes a check that could not run.
-type contents struct {
-	img     *ripper.Image
-	m       *discfs.Image
-	digests *discfs.Digests
-	broken  error
-}
-
-// lookAt reads the structures of an image that is about to be sealed. Sectors
-// that were not read, and those that cannot be believed, count as absent.
-func lookAt(img *ripper.Image, sm *disc.SectorMap, toc disc.TOC) *contents {
-	c := &contents{img: img}
-	c.guard(func() error {
-		c.m = discfs.Open(img, sm.Sectors()*disc.SectorSize, discfs.Have(sm))
-		addSessions(c.m, toc)
-		c.digests = c.m.Digests()
-		return nil
-	})
-	return c
-}
-
-// addSessions has discfs look for the later sessions that the disc's table of
-// contents names.
-func addSessions(m *discfs.Image, toc disc.TOC) {
-	seen := 1
-	for _, t := range toc.Tracks {
-		if t.Session > seen && t.Data {
-			seen = t.Session
-			m.AddSession(int64(t.Start), t.Session)
-		}
-	}
-}
-
-// guard runs one part of the look. After the first that goes wrong none runs.
-func (c *contents) guard(part func() error) {
-	if c.broken != nil {
-		return
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			c.broken = fmt.Errorf("this program failed at what is on this disc; keep the image and report it: %v", p)
-		}
-	}()
-	c.broken = part()
-}
-
-// block takes the next block of the image that is being sealed.
-func (c *contents) block(off, n int64, data []byte) error {
-	c.guard(func() error { return c.digests.Block(off, n, data) })
-	return nil
-}
-
-// finish takes the digests that the one reading could not give, and gives all
-// checks.
-func (c *contents) finish(ctx context.Context) []disc.Check {
-	c.guard(func() error { return c.digests.Finish(ctx, c.img) })
-	var checks []disc.Check
-	c.guard(func() error {
-		checks = append(append(checks, c.m.Checks...), c.digests.Checks()...)
-		return nil
-	})
-	look := disc.Check{Code: "F901", Name: "files listed and digested", Outcome: disc.Pass, Message: "what could be read of them was"}
-	if c.broken != nil {
-		look.Outcome, look.Message = disc.NotRun, c.broken.Error()
-	}
-	return append(checks, look)
 }
 
 // list writes the file list into the spool, and gives what the record says of

@@ -1,6 +1,7 @@
 package station
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -13,6 +14,7 @@ import (
 // wanted says which sectors the ripper shall read first: the structures and
 // directories that the image so far leads to.
 func wanted(toc disc.TOC) func(img io.ReaderAt, have func(off, n int64) bool) []disc.Extent {
+	gaveUp := false
 	return func(img io.ReaderAt, have func(off, n int64) bool) (list []disc.Extent) {
 		// What a hostile disc makes of it costs the first look, and nothing else.
 		defer func() {
@@ -21,11 +23,14 @@ func wanted(toc disc.TOC) func(img io.ReaderAt, have func(off, n int64) bool) []
 			}
 		}()
 		size, ok := img.(interface{ Size() int64 })
-		if !ok {
+		if !ok || gaveUp {
 			return nil
 		}
-		m := discfs.Open(img, size.Size(), have)
+		ctx, cancel := context.WithTimeout(context.Background(), firstLookLimit)
+		defer cancel()
+		m := discfs.Open(hurried{img, ctx}, size.Size(), have)
 		addSessions(m, toc)
+		gaveUp = ctx.Err() != nil
 		return m.Wanted()
 	}
 }
@@ -39,8 +44,13 @@ func (b *bay) hitSoFar(j *job, img *ripper.Image, p ripper.PassResult, said *str
 	}
 	defer func() { _ = recover() }() // the seal looks again, and says so
 	sm := img.Map()
-	m := discfs.Open(img, img.Size(), discfs.Have(sm))
+	ctx, cancel := context.WithTimeout(context.Background(), firstLookLimit)
+	defer cancel()
+	m := discfs.Open(hurried{img, ctx}, img.Size(), discfs.Have(sm))
 	addSessions(m, j.file().Disc.TOC)
+	if ctx.Err() != nil {
+		return
+	}
 	content := &catalog.Content{Filesystems: m.Systems}
 	damage(content, m.Damage(sm, disc.StatusUntried, disc.StatusUnrecorded))
 	content.Unknown, content.UnknownTotal = nil, 0 // most of it is still to come

@@ -78,7 +78,7 @@ func (b *bay) seal(ctx context.Context, d Drive, j *job) error {
 	}
 	defer img.Close()
 	sm := img.Map()
-	look := lookAt(img, sm, f.Disc.TOC)
+	look := lookAt(ctx, img, sm, f.Disc.TOC, lookLimit)
 	sealed, err := ripper.Seal(ctx, img, ripper.SealOptions{Observers: []func(int64, int64, []byte) error{look.block}, Progress: func(done, total int64) {
 		b.notice(Notice{ID: j.ID, Word: WordChecking, Progress: &Progress{What: "checking", Done: done, Total: total}})
 	}})

@@ -1,0 +1,116 @@
+package station
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"ripstation/disc"
+	"ripstation/discfs"
+)
+
+// contents is the look at what is on an image while it is sealed. Whatever a
+// hostile disc makes of it, the image is sealed all the same: what went wrong
+// becomes a check that could not run.
+type contents struct {
+	img     io.ReaderAt
+	m       *discfs.Image
+	digests *discfs.Digests
+	limit   time.Duration
+	broken  error
+}
+
+const (
+	// lookLimit is how long the structures of an image may take; real discs
+	// take seconds. What must be read again for digests has a second for
+	// every lookPace bytes beside it.
+	lookLimit = 10 * time.Minute
+	lookPace  = 10 << 20
+	// firstLookLimit is that of a look while the disc is still being read.
+	firstLookLimit = time.Minute
+)
+
+var errLook = errors.New("what is on this disc leads to more work than any real disc makes; looking at its files was given up")
+
+// hurried is an image that gives nothing any more when there is no time left.
+type hurried struct {
+	io.ReaderAt
+	ctx context.Context
+}
+
+func (h hurried) ReadAt(p []byte, off int64) (int, error) {
+	if h.ctx.Err() != nil {
+		return 0, context.Cause(h.ctx)
+	}
+	return h.ReaderAt.ReadAt(p, off)
+}
+
+// lookAt reads the structures of an image that is about to be sealed. Sectors
+// that were not read, and those that cannot be believed, count as absent.
+func lookAt(ctx context.Context, img io.ReaderAt, sm *disc.SectorMap, toc disc.TOC, limit time.Duration) *contents {
+	c := &contents{img: img, limit: limit}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errLook)
+	defer cancel()
+	c.guard(func() error {
+		c.m = discfs.Open(hurried{img, ctx}, sm.Sectors()*disc.SectorSize, discfs.Have(sm))
+		addSessions(c.m, toc)
+		c.digests = c.m.Digests()
+		return context.Cause(ctx)
+	})
+	return c
+}
+
+// addSessions has discfs look for the later sessions that the disc's table of
+// contents names.
+func addSessions(m *discfs.Image, toc disc.TOC) {
+	seen := 1
+	for _, t := range toc.Tracks {
+		if t.Session > seen && t.Data {
+			seen = t.Session
+			m.AddSession(int64(t.Start), t.Session)
+		}
+	}
+}
+
+// guard runs one part of the look. After the first that goes wrong none runs.
+func (c *contents) guard(part func() error) {
+	if c.broken != nil {
+		return
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			c.broken = fmt.Errorf("this program failed at what is on this disc; keep the image and report it: %v", p)
+		}
+	}()
+	c.broken = part()
+}
+
+// block takes the next block of the image that is being sealed.
+func (c *contents) block(off, n int64, data []byte) error {
+	c.guard(func() error { return c.digests.Block(off, n, data) })
+	return nil
+}
+
+// finish takes the digests that the one reading could not give, and gives all
+// checks.
+func (c *contents) finish(ctx context.Context) []disc.Check {
+	c.guard(func() error {
+		ctx, cancel := context.WithTimeoutCause(ctx, c.limit+time.Duration(c.m.Size/lookPace)*time.Second, errLook)
+		defer cancel()
+		err := c.digests.Finish(ctx, c.img)
+		return cmp.Or(context.Cause(ctx), err)
+	})
+	var checks []disc.Check
+	c.guard(func() error {
+		checks = append(append(checks, c.m.Checks...), c.digests.Checks()...)
+		return nil
+	})
+	look := disc.Check{Code: "F901", Name: "files listed and digested", Outcome: disc.Pass, Message: "what could be read of them was"}
+	if c.broken != nil {
+		look.Outcome, look.Message = disc.NotRun, c.broken.Error()
+	}
+	return append(checks, look)
+}
