@@ -75,6 +75,18 @@ func OpenSession(r io.ReaderAt, size int64, have func(off, n int64) bool, first 
 	return m
 }
 
+// AddSessions looks for the later sessions that a disc's table of contents
+// names.
+func (m *Image) AddSessions(toc disc.TOC) {
+	seen := 1
+	for _, t := range toc.Tracks {
+		if t.Session > seen && t.Data {
+			seen = t.Session
+			m.AddSession(int64(t.Start), t.Session)
+		}
+	}
+}
+
 // AddSession looks for a later session of a multi-session disc, which begins at
 // sector start and is its n-th: its trees become volumes, and the latest one
 // the main tree. What its checks saw worse than those of the first session

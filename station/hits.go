@@ -29,7 +29,7 @@ func wanted(toc disc.TOC) func(img io.ReaderAt, have func(off, n int64) bool) []
 		ctx, cancel := context.WithTimeout(context.Background(), firstLookLimit)
 		defer cancel()
 		m := discfs.Open(hurried{img, ctx}, size.Size(), have)
-		addSessions(m, toc)
+		m.AddSessions(toc)
 		gaveUp = ctx.Err() != nil
 		return m.Wanted()
 	}
@@ -47,7 +47,7 @@ func (b *bay) hitSoFar(j *job, img *ripper.Image, p ripper.PassResult, said *str
 	ctx, cancel := context.WithTimeout(context.Background(), firstLookLimit)
 	defer cancel()
 	m := discfs.Open(hurried{img, ctx}, img.Size(), discfs.Have(sm))
-	addSessions(m, j.file().Disc.TOC)
+	m.AddSessions(j.file().Disc.TOC)
 	if ctx.Err() != nil {
 		return
 	}

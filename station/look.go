@@ -56,23 +56,11 @@ func lookAt(ctx context.Context, img io.ReaderAt, sm *disc.SectorMap, toc disc.T
 	defer cancel()
 	c.guard(func() error {
 		c.m = discfs.Open(hurried{img, ctx}, sm.Sectors()*disc.SectorSize, discfs.Have(sm))
-		addSessions(c.m, toc)
+		c.m.AddSessions(toc)
 		c.digests = c.m.Digests()
 		return context.Cause(ctx)
 	})
 	return c
-}
-
-// addSessions has discfs look for the later sessions that the disc's table of
-// contents names.
-func addSessions(m *discfs.Image, toc disc.TOC) {
-	seen := 1
-	for _, t := range toc.Tracks {
-		if t.Session > seen && t.Data {
-			seen = t.Session
-			m.AddSession(int64(t.Start), t.Session)
-		}
-	}
 }
 
 // guard runs one part of the look. After the first that goes wrong none runs.

@@ -108,7 +108,7 @@ func (m *archived) loadDigests(ctx context.Context) error {
 // those of the tree in use.
 func (m *archived) catalogued(ctx context.Context) (*digests, error) {
 	v, err := m.local.cat.FileList(ctx, m.view.ID)
-	if errors.Is(err, catalog.ErrNotFound) || err == nil && (v.Version != m.version || !m.main) {
+	if errors.Is(err, catalog.ErrNotFound) || err == nil && (v.Version != m.version || len(v.Volumes) == 0 || v.Volumes[0].View != m.volume.View) {
 		return nil, nil
 	}
 	d := newDigests(m.volume.Root)

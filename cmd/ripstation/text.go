@@ -96,8 +96,10 @@ func safeJSON(v any, indent string) ([]byte, error) {
 
 // one makes a text fit for one cell or line.
 func one(s string) string {
-	return string(escape([]byte(strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(s))))
+	return string(escape([]byte(blanks.Replace(s))))
 }
+
+var blanks = strings.NewReplacer("\n", `\n`, "\t", `\t`)
 
 // orDash is what stands in a table for what is not known.
 func orDash(s *string) string {

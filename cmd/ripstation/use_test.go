@@ -203,6 +203,43 @@ func TestNamesOfExtractedDiscs(t *testing.T) {
 
 // What a scratch has taken is told to the byte, in ls, cat and extract, while a
 // station runs; nothing of it is given as if it were the disc's.
+// Of a disc of several sessions the latest one's files count, whether it is
+// asked of the catalog or of the copy.
+func TestUseADiscOfSeveralSessions(t *testing.T) {
+	s := startSim(t, "sim0")
+	session := func(seed uint64, base, sectors int64, more ...isoimage.File) *isoimage.Image {
+		m, err := isoimage.New(isoimage.Options{Label: "SESSIONS", Seed: seed, Base: base, Sectors: sectors,
+			Files: append([]isoimage.File{{Path: "BOTH.TXT", Size: 3000 + int64(seed)}}, more...)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	one := session(1, 0, 700)
+	two := session(2, 700+2+11_400, 600, isoimage.File{Path: "LATER.TXT", Size: 5000})
+	s.load(t, "sim0", simdrive.MultiSessionCDR(simdrive.Part{Content: one, Sectors: 700}, simdrive.Part{Content: two, Sectors: 600}))
+	a := s.run(t, "rip", "sim0", "--json")
+	var rip ripResult
+	decode(t, a.out, &rip)
+	if a.code != exitDone {
+		t.Fatalf("rip: exit %d\n%s", a.code, a.talk)
+	}
+	if a := s.run(t, "ls", rip.ID); a.code != exitDone || a.out != "BOTH.TXT\nLATER.TXT\n" {
+		t.Errorf("ls: exit %d\n%s%s", a.code, a.out, a.talk)
+	}
+	for _, f := range two.Files() {
+		b := make([]byte, f.Size)
+		if _, err := two.ReadAt(b, f.Sector*disc.SectorSize); err != nil {
+			t.Fatal(err)
+		}
+		a := s.run(t, "cat", rip.ID, f.Path)
+		if a.code != exitDone || strings.Contains(a.talk, "not known") {
+			t.Errorf("cat %s: exit %d\n%s", f.Path, a.code, a.talk)
+		}
+		same(t, f.Path, a.out, string(b))
+	}
+}
+
 func TestUseADamagedDisc(t *testing.T) {
 	s := startSim(t, "sim0")
 	m := iso(t, "SCRATCHED", 2000, 2)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ripstation/discfs/export"
+	"ripstation/discfs/tree"
 )
 
 func (a *app) catVerb() *cobra.Command {
@@ -35,12 +36,13 @@ written is not what was on the disc.`,
 }
 
 func (a *app) cat(ctx context.Context, id, name string, w which, fill bool) error {
+	w.part = tree.Part{Within: name}
 	m, err := a.openArchived(ctx, id, w)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	n, err := m.node(name)
+	n, err := m.node(ctx, name)
 	if err != nil {
 		return err
 	}

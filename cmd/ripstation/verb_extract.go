@@ -12,6 +12,7 @@ import (
 
 	"ripstation/catalog"
 	"ripstation/discfs/export"
+	"ripstation/discfs/tree"
 	"ripstation/internal/atomicfile"
 	"ripstation/internal/discname"
 )
@@ -71,12 +72,13 @@ type extractedItem struct {
 }
 
 func (a *app) extract(ctx context.Context, id, name, dir string, w which) error {
+	w.part = tree.Part{Within: name, Deep: true}
 	m, err := a.openArchived(ctx, id, w)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	n, err := m.node(name)
+	n, err := m.node(ctx, name)
 	if err != nil {
 		return err
 	}

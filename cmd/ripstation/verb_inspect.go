@@ -18,6 +18,8 @@ import (
 
 	"ripstation/disc"
 	"ripstation/discfs"
+	"ripstation/discfs/export"
+	"ripstation/discfs/tree"
 )
 
 // inspection is what a person asks of an image.
@@ -26,6 +28,7 @@ type inspection struct {
 	offset    int64
 	noDigests bool
 	files     bool
+	list      bool
 }
 
 func (a *app) inspectVerb() *cobra.Command {
@@ -49,6 +52,7 @@ The exit code is 4 when a check failed.`,
 	cmd.Flags().Int64Var(&q.offset, "offset", 0, "the sector of the disc at which the image begins, for a later session")
 	cmd.Flags().BoolVar(&q.noDigests, "no-digests", false, "do not read the files: no SHA-256, no publisher's proofs")
 	cmd.Flags().BoolVar(&q.files, "files", false, "list every file, not the damaged ones alone")
+	cmd.Flags().BoolVar(&q.list, "list", false, "list the files of the main tree and nothing else: no checks, no digests")
 	return cmd
 }
 
@@ -69,6 +73,9 @@ func (a *app) inspect(ctx context.Context, name string, q inspection) error {
 		}
 		have = discfs.Have(sm)
 	}
+	if q.list {
+		return a.listImage(f, size, sm)
+	}
 	m := discfs.OpenSession(f, size, have, q.offset)
 	var d *discfs.Digests
 	checks := m.Checks
@@ -87,6 +94,31 @@ func (a *app) inspect(ctx context.Context, name string, q inspection) error {
 	}
 	if err == nil && slices.ContainsFunc(checks, func(c disc.Check) bool { return c.Outcome == disc.Failure }) {
 		err = &failure{code: exitFindings}
+	}
+	return err
+}
+
+// listImage lists the files of an image's main tree.
+func (a *app) listImage(f *os.File, size int64, sm *disc.SectorMap) error {
+	var have func(off, n int64) bool
+	if sm != nil {
+		have = discfs.Have(sm)
+	}
+	v, err := pickVolume(discfs.OpenPart(f, size, have, "", tree.Part{Within: ".", Deep: true}), "")
+	if err != nil { // why there is none
+		if v, err = pickVolume(discfs.Open(f, size, have), ""); err != nil {
+			return err
+		}
+	}
+	res := lsResult{Volume: v.View, Label: v.Label, Files: []listed{}}
+	short := a.listTree(&res, &export.Source{Image: f, Size: size, Map: sm}, v.Root, ".", true)
+	if a.json {
+		err = a.printJSON(res)
+	} else {
+		err = a.printListed(res, ".", true, true, true)
+	}
+	if err == nil && short {
+		err = &failure{code: exitMissing}
 	}
 	return err
 }

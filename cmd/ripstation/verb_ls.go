@@ -1,19 +1,20 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"ripstation/discfs/export"
 	"ripstation/discfs/tree"
 )
 
@@ -98,18 +99,34 @@ type lsResult struct {
 }
 
 func (a *app) ls(ctx context.Context, id, name string, w which, long, deep bool) error {
+	w.part = tree.Part{Within: name, Deep: deep, Names: !long && !a.json}
 	m, err := a.openArchived(ctx, id, w)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	n, err := m.node(name)
+	n, err := m.node(ctx, name)
 	if err != nil {
 		return err
 	}
 	res := lsResult{ID: m.view.ID, Version: m.version, Volume: m.volume.View, Label: m.volume.Label, Files: []listed{}}
-	short := false // a directory that could not be listed to its end
-	add := func(p string, n *tree.Node) { res.Files = append(res.Files, m.listed(p, n)) }
+	short := a.listTree(&res, m.src, n, name, deep)
+	res.Store = m.copies.from
+	if a.json {
+		err = a.printJSON(res)
+	} else {
+		err = a.printListed(res, name, long, deep, n.IsDir())
+	}
+	if err == nil && short {
+		err = &failure{code: exitMissing}
+	}
+	return err
+}
+
+// listTree lists what is in a directory, or one file, in the order of the paths. It
+// reports whether a directory could not be listed to its end.
+func (a *app) listTree(res *lsResult, src *export.Source, n *tree.Node, name string, deep bool) (short bool) {
+	add := func(p string, n *tree.Node) { res.Files = append(res.Files, listedOf(src, p, n)) }
 	tree.Walk(n, func(rel string, n *tree.Node) bool {
 		if n.IsDir() && n.Err != nil && (deep || rel == ".") {
 			short = true
@@ -123,20 +140,22 @@ func (a *app) ls(ctx context.Context, id, name string, w which, long, deep bool)
 		return true
 	})
 	slices.SortStableFunc(res.Files, func(x, y listed) int { return strings.Compare(x.Path, y.Path) })
-	res.Store = m.copies.from
-	if a.json {
-		err = a.printJSON(res)
-	} else {
-		err = a.printListed(res, name, long, deep, n.IsDir())
-	}
-	if err == nil && short {
-		err = &failure{code: exitMissing}
-	}
-	return err
+	return short
 }
 
 // node finds what a path of the disc means; links are followed inside of it.
-func (m *archived) node(name string) (*tree.Node, error) {
+func (m *archived) node(ctx context.Context, name string) (*tree.Node, error) {
+	n, err := m.find(name)
+	if errors.Is(err, tree.ErrUnseen) && !m.all { // a link led out of what was looked at
+		if err := m.whole(ctx); err != nil {
+			return nil, err
+		}
+		return m.find(name)
+	}
+	return n, err
+}
+
+func (m *archived) find(name string) (*tree.Node, error) {
 	fi, err := m.fs.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -150,10 +169,13 @@ func (m *archived) node(name string) (*tree.Node, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s is nothing of the disc", one(name))
 	}
+	if errors.Is(n.Err, tree.ErrUnseen) {
+		return nil, n.Err
+	}
 	return n, nil
 }
 
-func (m *archived) listed(p string, n *tree.Node) listed {
+func listedOf(src *export.Source, p string, n *tree.Node) listed {
 	out := listed{Path: p, Type: typeOf(n.Mode), Mode: fmt.Sprintf("%04o", tree.UnixMode(n.Mode)), Size: n.Size, Extents: n.Extents, Missing: []tree.Extent{}}
 	if out.Extents == nil {
 		out.Extents = []tree.Extent{}
@@ -168,9 +190,12 @@ func (m *archived) listed(p string, n *tree.Node) listed {
 		out.Link = &n.Link
 	}
 	why := n.Err
+	if errors.Is(why, tree.ErrUnseen) {
+		return out
+	}
 	if n.Mode.IsRegular() {
 		var missing []tree.Extent
-		if missing, why = m.src.Missing(n); missing != nil {
+		if missing, why = src.Missing(n); missing != nil {
 			out.Missing = missing
 		}
 	}
@@ -193,11 +218,10 @@ func typeOf(m fs.FileMode) string {
 }
 
 func (a *app) printListed(res lsResult, base string, long, deep, dir bool) error {
-	var out io.Writer = a.out
-	var w *tabwriter.Writer
-	if long {
-		w = tabwriter.NewWriter(a.out, 0, 8, 2, ' ', tabwriter.AlignRight)
-		out = w
+	out := bufio.NewWriterSize(a.out, 1<<20)
+	width := 1 // of the sizes
+	for _, f := range res.Files {
+		width = max(width, len(strconv.FormatInt(f.Size, 10)))
 	}
 	for _, f := range res.Files {
 		shown := f.Path
@@ -212,23 +236,19 @@ func (a *app) printListed(res lsResult, base string, long, deep, dir bool) error
 			if f.Link != nil {
 				shown += " -> " + one(*f.Link)
 			}
-			at := "-"
+			at := "-                  "
 			if f.Modified != nil {
 				at = f.Modified.UTC().Format("2006-01-02 15:04:05")
 			}
-			fmt.Fprintf(out, "%s\t%s\t%d\t%s\t  %s", one(f.Type), f.Mode, f.Size, at, shown)
-		} else {
-			fmt.Fprint(out, shown)
+			fmt.Fprintf(out, "%-9s  %s  %*d  %s  ", f.Type, f.Mode, width, f.Size, at)
 		}
+		out.WriteString(shown)
 		if words := f.damage(); words != "" {
-			fmt.Fprint(out, "  "+words)
+			out.WriteString("  " + words)
 		}
-		fmt.Fprintln(out)
+		out.WriteByte('\n')
 	}
-	if w != nil {
-		return w.Flush()
-	}
-	return nil
+	return out.Flush()
 }
 
 // damage says what is missing of a file.

@@ -59,6 +59,26 @@ func ReadSession(src *tree.Source, start int64, session int) tree.Found {
 	return r.found
 }
 
+// ReadTree reads one tree of the first session, without checks: that of a view,
+// or, where view is "", the first there is of Rock Ridge, Joliet, ISO 9660:1999
+// and the primary one.
+func ReadTree(src *tree.Source, view string) tree.Found {
+	r := &reader{src: src, sheet: tree.NewSheet(Codes), single: true}
+	r.descriptors(0)
+	for _, want := range []string{ISO, HighSierra, Joliet, Enhanced} {
+		for _, d := range r.set {
+			if d.view != want || view != "" && view != want && !(view == RockRidge && want == ISO) {
+				continue
+			}
+			r.volume(d)
+			if last := r.found.Volumes[len(r.found.Volumes)-1]; last.Root != nil && want != ISO || last.View == RockRidge {
+				return r.found
+			}
+		}
+	}
+	return r.found
+}
+
 // reader is one reading of one session.
 type reader struct {
 	src     *tree.Source
@@ -66,6 +86,7 @@ type reader struct {
 	session int
 	found   tree.Found
 	set     []descriptor
+	single  bool // one tree is wanted, and no checks of it against others
 }
 
 // descriptor is one volume descriptor that leads to a tree.

@@ -101,7 +101,9 @@ func (r *reader) volume(d descriptor) {
 		second.View, second.Root = RockRidge, rock
 		r.found.Volumes = append(r.found.Volumes, &second)
 	}
-	r.pathTables(d, w)
+	if !r.single {
+		r.pathTables(d, w)
+	}
 }
 
 // walker is ready at the root of a descriptor's tree, or nil when there is

@@ -108,6 +108,14 @@ func (w *walker) identifier(d *folder, flags byte, raw string, at longAD) {
 	if decoded := characters([]byte(raw)); decoded != name || !faithful(raw) {
 		n.Raw = []byte(raw)
 	}
+	if !w.r.part.Needs(path, flags&2 != 0) {
+		n.Mode, n.UID, n.GID, n.Err = 0o444, -1, -1, tree.ErrUnseen
+		if flags&2 != 0 {
+			n.Mode = fs.ModeDir | 0o555
+		}
+		d.node.Children = append(d.node.Children, n)
+		return
+	}
 	e, ok := w.fill(n, path, at)
 	n.Name = name
 	if !ok && flags&2 != 0 {

@@ -22,11 +22,21 @@ func Read(src *tree.Source) tree.Found {
 	return r.found
 }
 
+// ReadPart is Read for a part of the tree, and without checks. Of revisions
+// with named streams it reads files' entries also for their names alone, since
+// these lead to the streams.
+func ReadPart(src *tree.Source, part tree.Part) tree.Found {
+	r := &reader{src: src, sheet: tree.NewSheet(Codes), part: &part}
+	r.read()
+	return r.found
+}
+
 // reader is one reading of one image.
 type reader struct {
 	src   *tree.Source
 	sheet *tree.Sheet
 	found tree.Found
+	part  *tree.Part
 	bs    int64 // bytes of a logical block, which are a sector's too (UDF 2.60, 2.2.4.2)
 
 	nsr     string // NSR02, NSR03, or "" when the recognition sequence has none
@@ -63,9 +73,13 @@ func (r *reader) read() {
 	if v.Err != nil {
 		return
 	}
+	if r.part != nil && r.rev >= 0x0200 {
+		r.part.Names = false
+	}
 	w := &walker{r: r, v: v}
-	w.walk()
-	r.integrity()
+	if w.walk(); r.part == nil {
+		r.integrity()
+	}
 }
 
 func (r *reader) system() { r.found.Systems = []string{UDF} }

@@ -95,6 +95,10 @@ func (w *walker) walk() {
 
 // enter queues a directory, unless it was listed already.
 func (w *walker) enter(n *tree.Node, path string, depth int, at longAD, e entry) {
+	if !w.r.part.Lists(path) {
+		n.Err = tree.ErrUnseen
+		return
+	}
 	key := icbKey{at.ref, at.block}
 	if first, ok := w.seen[key]; ok {
 		n.Err = fmt.Errorf("%w (%s)", errLoop, first)
