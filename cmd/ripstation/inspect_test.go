@@ -293,6 +293,9 @@ func TestInspectWithMap(t *testing.T) {
 		a := ripstation(t, "inspect", image, "--map", filepath.Join(dir, name), "--json")
 		var r inspected
 		decode(t, a.out, &r)
+		if a.code != exitMissing {
+			t.Errorf("%s: exit %d\n%s", name, a.code, a.talk)
+		}
 		for _, f := range r.Files {
 			hit := f.Path == "docs/numbers.txt"
 			if hit != (len(f.Damaged) > 0) || f.Type == "file" && hit != (f.SHA256 == nil) {
@@ -301,6 +304,28 @@ func TestInspectWithMap(t *testing.T) {
 			if hit && (len(f.Damaged) != 1 || f.Damaged[0] != extent{first * 2048, 3 * 2048}) {
 				t.Errorf("%s: damaged %v, want 3 sectors from %d", name, f.Damaged, first)
 			}
+		}
+	}
+	a := ripstation(t, "inspect", image, "--list", "--map", filepath.Join(dir, "sectors.map"))
+	if a.code != exitDone || strings.Count(a.out, "DAMAGED") != 1 || !strings.Contains(a.out, "docs/numbers.txt  (DAMAGED: 6144 bytes missing)\n") ||
+		!strings.Contains(a.out, "  README.TXT\n") || !strings.Contains(a.out, "  docs/deep/\n") {
+		t.Errorf("--list: exit %d\n%s%s", a.code, a.out, a.talk)
+	}
+	// A rescue under way: the image ends in the damaged file, the map does not.
+	b, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, string(b[:(first+3)*2048]), dir, "begun.iso")
+	a = ripstation(t, "inspect", filepath.Join(dir, "begun.iso"), "--map", filepath.Join(dir, "sectors.map"), "--json")
+	var begun inspected
+	decode(t, a.out, &begun)
+	if a.code != exitFindings { // it is too small
+		t.Errorf("a rescue under way: exit %d\n%s", a.code, a.talk)
+	}
+	for _, f := range begun.Files {
+		if f.Path == "docs/numbers.txt" && (len(f.Damaged) != 1 || f.Damaged[0].Offset != first*2048 || f.Damaged[0].Length < 1_000_000) {
+			t.Errorf("a rescue under way: %+v", f)
 		}
 	}
 	put(t, "no map\n", dir, "none.map")

@@ -41,7 +41,8 @@ image is as large as they say, every structural check, the publisher's own
 proofs, and every file with its SHA-256. It needs no station, no catalog and no
 configuration, and changes nothing.
 
-The exit code is 4 when a check failed.`,
+The exit code is 4 when a check failed, else 3 when --map says that bytes of a
+file were not read.`,
 		Example: "  ripstation inspect disc.iso\n  ripstation inspect disc.iso --json\n  ripstation inspect disc.iso --map ddrescue.map --files",
 		Args:    takes("an image file"),
 		RunE: verb(func(ctx context.Context, args []string) error {
@@ -92,8 +93,12 @@ func (a *app) inspect(ctx context.Context, name string, q inspection) error {
 	} else {
 		err = a.printInspection(name, r, q)
 	}
-	if err == nil && slices.ContainsFunc(checks, func(c disc.Check) bool { return c.Outcome == disc.Failure }) {
+	switch {
+	case err != nil:
+	case slices.ContainsFunc(checks, func(c disc.Check) bool { return c.Outcome == disc.Failure }):
 		err = &failure{code: exitFindings}
+	case sm != nil && slices.ContainsFunc(r.Files, func(f reportFile) bool { return len(f.Damaged) > 0 }):
+		err = &failure{code: exitMissing}
 	}
 	return err
 }
@@ -190,8 +195,10 @@ func readMap(name string, size int64) (*disc.SectorMap, error) {
 	if err != nil {
 		return nil, usage("--map %s: it is neither a sectors.map nor a mapfile of GNU ddrescue: %v", name, err)
 	}
-	if m.Sectors() != sectors {
-		return nil, usage("--map %s: it is of %d sectors, and the image has %d", name, m.Sectors(), sectors)
+	// The image of a rescue under way is often shorter than its disc: what is
+	// behind its end was not read either.
+	if m.Sectors() < sectors {
+		return nil, usage("--map %s: it is of %d sectors, and the image has %d: it belongs to another image", name, m.Sectors(), sectors)
 	}
 	return m, nil
 }
