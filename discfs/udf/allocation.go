@@ -86,6 +86,11 @@ func (r *reader) allocation(e *entry, p []byte, kind uint16, ref uint16) error {
 
 // extent adds one extent to a file, in as many pieces as the partition needs.
 func (r *reader) extent(e *entry, d longAD) error {
+	if e.isDir() {
+		if e.addStretch(d, 0, r.bs); len(e.stretches) > maxExtents {
+			return fmt.Errorf("it has more than %d extents", maxExtents)
+		}
+	}
 	if d.kind != 0 { // not recorded (4/14.14.1.1)
 		return e.add(tree.Extent{Offset: tree.Hole, Length: d.n})
 	}
@@ -110,20 +115,34 @@ func (r *reader) extent(e *entry, d longAD) error {
 	return nil
 }
 
-// add joins what follows on the image.
+// add takes an extent up.
 func (e *entry) add(x tree.Extent) error {
+	if e.join(x); len(e.extents) > maxExtents {
+		e.extents = e.extents[:maxExtents]
+		return fmt.Errorf("it has more than %d extents", maxExtents)
+	}
+	return nil
+}
+
+// join puts an extent behind the others; one with the last where it follows that
+// on the image.
+func (e *entry) join(x tree.Extent) {
 	if n := len(e.extents); n > 0 {
 		last := &e.extents[n-1]
 		if x.Offset >= 0 && last.Offset >= 0 && last.Offset+last.Length == x.Offset || x.Offset < 0 && last.Offset < 0 && last.Length < 1<<61 {
 			last.Length += x.Length
-			return nil
+			return
 		}
 	}
-	if len(e.extents) == maxExtents {
-		return fmt.Errorf("it has more than %d extents", maxExtents)
-	}
 	e.extents = append(e.extents, x)
-	return nil
+}
+
+// held is how many bytes the extents have together.
+func (e *entry) held() (n int64) {
+	for _, x := range e.extents {
+		n += x.Length
+	}
+	return n
 }
 
 // content reads bytes of a file for its structure's sake.

@@ -17,9 +17,8 @@ const chunk = 64 << 10
 func (w *walker) directory(d *folder) {
 	r := w.r
 	defer func() { tree.Unique(d.node.Children) }() // of a damaged one too
-	d.e = r.fromMirror(d.e, d.path)
-	d.node.Meta = append(d.node.Meta, d.e.extents...)
 	fail := func(err error) {
+		w.partial = true
 		d.node.Err = cmp.Or(d.node.Err, err)
 		if errors.Is(err, tree.ErrAbsent) {
 			r.sheet.NotRun("F508", "directory %s: %v", d.path, err)
@@ -27,71 +26,46 @@ func (w *walker) directory(d *folder) {
 			r.silent("F508", "directory %s: %v", d.path, err)
 		}
 	}
-	if r.budget -= d.e.size; r.budget < 0 || d.e.size < 0 {
+	size := d.e.size
+	if have := d.e.held(); have < size {
+		fail(tree.ErrShort)
+		size = have
+	}
+	if size < 0 || size > r.budget {
+		d.node.Meta = append(d.node.Meta, d.e.extents...)
 		fail(tree.ErrBudget)
 		return
 	}
-	var held []byte // not yet taken up
-	var at int64    // of held, in the directory
-	for off := int64(0); off < d.e.size; {
-		n := min(chunk, d.e.size-off)
-		p, err := r.content(d.e, off, int(n))
-		if err != nil {
-			if n > r.bs { // a block of it may be read all the same
-				n = r.bs
-				p, err = r.content(d.e, off, int(n))
-			}
-			if err != nil {
+	r.budget -= size
+	s := &scan{w: w, d: d, l: &listing{r: r, e: &d.e}, fail: fail}
+	for off := int64(0); off < size && !s.over; {
+		n := min(chunk, size-off)
+		if p, err := s.l.main(off, int(n)); err == nil {
+			off += n
+			s.feed(p, off == size)
+			continue
+		}
+		// A block of it may be read all the same.
+		for end := off + n; off < end && !s.over; {
+			n := min(r.bs, end-off)
+			p, err := s.l.block(off, int(n))
+			off += n
+			switch {
+			case err == nil:
+				s.feed(p, off == size)
+			case errors.Is(err, tree.ErrBudget):
 				fail(err)
-				held, off = nil, off+n
-				at = off
-				if errors.Is(err, tree.ErrBudget) || errors.Is(err, tree.ErrShort) {
-					return
-				}
-				continue
+				s.over = true
+			default:
+				fail(fmt.Errorf("%w; names may be missing", err))
+				s.gap(off)
 			}
 		}
-		off += n
-		held = append(held, p...)
-		used, err := w.identifiers(d, held, off == d.e.size)
-		at += int64(used)
-		held = held[used:]
-		if err != nil {
-			fail(fmt.Errorf("byte %d: %w", at, err))
-			return
-		}
 	}
-}
-
-// identifiers takes up the whole descriptors of p, and says how many bytes
-// they are. With last there is nothing behind p.
-func (w *walker) identifiers(d *folder, p []byte, last bool) (used int, err error) {
-	for len(p)-used >= 38 {
-		q := p[used:]
-		n := 38 + int(le16(q[36:])) + int(q[19])
-		padded := (n + 3) &^ 3
-		if padded > len(q) {
-			if last {
-				return used, errors.New("its last entry is cut off")
-			}
-			return used, nil
-		}
-		if id, err := checkTag(q[:padded], -1); err != nil || id != tagIdentifier {
-			if err == nil {
-				err = errTag
-			}
-			return used, err
-		}
-		used += padded
-		const deleted, parent = 4, 8
-		if q[18]&(deleted|parent) == 0 {
-			w.identifier(d, q[18], string(q[38+le16(q[36:]):n]), parseLong(q[20:]))
-		}
+	d.node.Meta = append(d.node.Meta, s.l.extents()...)
+	if len(s.l.swaps) > 0 {
+		r.silent("F507", "the records of directory %s in the metadata file are not whole; some were taken from the mirror", d.path)
 	}
-	if last && used < len(p) {
-		return used, errors.New("bytes follow its last entry")
-	}
-	return used, nil
 }
 
 // identifier takes up one entry of a directory.

@@ -19,11 +19,15 @@ type entry struct {
 	links                                int
 	size                                 int64
 	extents                              []tree.Extent
+	stretches                            []stretch // of a directory's bytes
 	modified, accessed, changed, created time.Time
 	meta                                 []tree.Extent // blocks that it stands in
 	streams                              longAD
 	err                                  error // why the extents are not all there
 }
+
+// isDir reports whether it is that of a directory, be it one of streams.
+func (e *entry) isDir() bool { return e.kind == 4 || e.kind == 13 }
 
 // icb reads the entry that an ICB leads to, and says where it stands. With
 // strategy 4096 the last of a chain counts (UDF 2.60, 2.3.5.1).
@@ -149,6 +153,9 @@ func (r *reader) entry(p []byte, off int64, ref uint16) (e entry, err error) {
 		}
 		if n := min(e.size, ad); n > 0 {
 			e.extents = []tree.Extent{{Offset: off + at, Length: n}}
+			if e.isDir() {
+				e.addStretch(longAD{n: n, block: int64(le32(p[12:])), ref: ref}, at, r.bs)
+			}
 		}
 		return e, nil
 	}

@@ -26,8 +26,8 @@ func (w *walker) fill(n *tree.Node, path string, at longAD) (entry, bool) {
 		}
 		return e, false
 	}
-	if w.extents += len(e.extents); w.extents > maxAllExtents {
-		e.extents, e.err = nil, tree.ErrExtents
+	if w.extents += len(e.extents) + len(e.stretches); w.extents > maxAllExtents {
+		e.extents, e.stretches, e.err = nil, nil, tree.ErrExtents
 	}
 	n.Mode, n.UID, n.GID, n.Size, n.Meta = e.mode, e.uid, e.gid, e.size, e.meta
 	n.Modified, n.Accessed, n.Changed, n.Created = e.modified, e.accessed, e.changed, e.created

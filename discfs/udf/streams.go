@@ -1,6 +1,7 @@
 package udf
 
 import (
+	"cmp"
 	"ripstation/discfs/tree"
 )
 
@@ -16,20 +17,15 @@ func (w *walker) streams(d *folder, n *tree.Node, path string, at longAD) {
 		return
 	}
 	w.seen[key] = path
-	n.Meta = append(n.Meta, append(e.meta, e.extents...)...)
+	n.Meta = append(n.Meta, e.meta...)
 	if e.size > chunk {
 		w.r.silent("F508", "the streams of %s: their directory has %d bytes", path, e.size)
 		return
 	}
-	p, err := w.r.content(e, 0, int(e.size))
-	if err != nil {
-		w.r.silent("F508", "the streams of %s: %v", path, err)
-		return
-	}
-	inner := &folder{node: &tree.Node{}, path: path + ":", depth: maxDepth, streams: true}
-	if _, err := w.identifiers(inner, p, true); err != nil {
-		w.r.silent("F508", "the streams of %s: %v", path, err)
-	}
+	inner := &folder{node: &tree.Node{}, e: e, path: path + ":", depth: maxDepth, streams: true}
+	w.directory(inner)
+	n.Meta = append(n.Meta, inner.node.Meta...)
+	d.node.Err = cmp.Or(d.node.Err, inner.node.Err)
 	for _, s := range inner.node.Children {
 		if !s.IsDir() {
 			s.Name = tree.Name(n.Name + ":" + s.Name)

@@ -51,7 +51,7 @@ func TestStreamsOfStreams(t *testing.T) {
 		}
 		seal(p, tagExtendedFile, i, bs)
 	}
-	r := &reader{src: tree.NewSource(bytes.NewReader(image), int64(len(image))), sheet: tree.NewSheet(Codes), bs: bs}
+	r := &reader{src: tree.NewSource(bytes.NewReader(image), int64(len(image))), sheet: tree.NewSheet(Codes), bs: bs, budget: 1 << 20}
 	r.maps = []mapping{&physical{partition{0, 2*levels + 1}, bs}}
 	w := &walker{r: r, seen: map[icbKey]string{}}
 	d := &folder{node: &tree.Node{}, path: "."}

@@ -39,12 +39,7 @@ func checkTag(p []byte, location int64) (id uint16, err error) {
 		return 0, errTag
 	}
 	id = le16(p)
-	var sum byte
-	for i, b := range p[:16] {
-		if i != 4 {
-			sum += b
-		}
-	}
+	sum := tagSum(p)
 	switch crc := int(le16(p[10:])); {
 	case id == 0 && sum == 0 && p[4] == 0:
 		return 0, errTag
@@ -58,6 +53,16 @@ func checkTag(p []byte, location int64) (id uint16, err error) {
 		return id, fmt.Errorf("it says that it stands at block %d", le32(p[12:]))
 	}
 	return id, nil
+}
+
+// tagSum is the checksum of a tag (3/7.2.3).
+func tagSum(p []byte) (sum byte) {
+	for i, b := range p[:16] {
+		if i != 4 {
+			sum += b
+		}
+	}
+	return sum
 }
 
 var crcTable = func() (t [256]uint16) {

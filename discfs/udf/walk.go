@@ -23,6 +23,10 @@ type walker struct {
 	// entries is how many names were taken up.
 	entries int
 	extents int // of all of them
+	// partial: not all names are known.
+	partial bool
+	// loose: tags of descriptors in directories name other blocks than theirs.
+	loose bool
 }
 
 type icbKey struct {
