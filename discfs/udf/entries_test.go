@@ -1,7 +1,10 @@
 package udf
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +13,7 @@ import (
 
 	"ripstation/disc"
 	"ripstation/discfs/tree"
+	"ripstation/internal/udfimage"
 )
 
 // More names than fit into memory are told, and not listed.
@@ -76,5 +80,36 @@ func TestTooManyExtents(t *testing.T) {
 	}
 	if whole != 3 || !failed {
 		t.Errorf("%d files are whole, told %v", whole, failed)
+	}
+}
+
+// A file whose allocation descriptors give fewer bytes than it is said to have
+// is told as one of which bytes are missing, and these are never made up.
+func TestShortExtents(t *testing.T) {
+	for _, embedded := range []bool{false, true} {
+		img, err := udfimage.New(udfimage.Options{Kind: udfimage.Physical, Label: "S", Files: []udfimage.File{
+			{Path: "short", Data: []byte(strings.Repeat("s", 1000)), Embedded: embedded}, {Path: "whole", Data: []byte("w")},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := Read(tree.NewSource(bytes.NewReader(img), int64(len(img))))
+		p := img[f.Volumes[0].Root.Children[0].Meta[0].Offset:][:2048]
+		binary.LittleEndian.PutUint64(p[56:], 1001)
+		seal(p, tagExtendedFile, int(le32(p[12:])), 16+int(le16(p[10:])))
+		f = Read(tree.NewSource(bytes.NewReader(img), int64(len(img))))
+		short, whole := f.Volumes[0].Root.Children[0], f.Volumes[0].Root.Children[1]
+		if !errors.Is(short.Err, tree.ErrShort) || whole.Err != nil {
+			t.Errorf("embedded %v: short %v, whole %v", embedded, short.Err, whole.Err)
+		}
+		got, err := io.ReadAll(io.NewSectionReader(tree.NewContent(short, bytes.NewReader(img), int64(len(img))), 0, short.Size))
+		if !errors.Is(err, tree.ErrShort) || len(got) > 1000 {
+			t.Errorf("embedded %v: read %d bytes, %v", embedded, len(got), err)
+		}
+		for _, c := range f.Checks {
+			if c.Code == "F511" && c.Outcome != disc.Failure {
+				t.Errorf("embedded %v: %s: %s", embedded, c.Outcome, c.Message)
+			}
+		}
 	}
 }

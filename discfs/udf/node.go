@@ -55,18 +55,14 @@ func (w *walker) held(n *tree.Node, path string, e entry) {
 		}
 		return
 	}
-	var have int64
 	for _, x := range e.extents {
-		have += x.Length
-		if have < 0 || x.End() > r.src.Size() {
+		if x.End() < 0 || x.End() > r.src.Size() {
 			r.sheet.Fail("F510", "%s reaches to byte %d, the image has %d", path, x.End(), r.src.Size())
 			break
 		}
 	}
-	if have >= 0 && have < n.Size {
-		if n.Mode.IsRegular() || n.IsDir() {
-			// Without extents behind its end a file may simply be a hole (4/12.1).
-			r.silent("F511", "%s has %d bytes, its extents hold %d", path, n.Size, have)
-		}
+	if have := e.held(); have < n.Size && (n.Mode.IsRegular() || n.IsDir()) {
+		n.Err = tree.ErrShort
+		r.silent("F511", "%s has %d bytes, its extents hold %d", path, n.Size, have)
 	}
 }
