@@ -16,6 +16,10 @@ const (
 	maxSequence  = 256 // descriptors of one sequence extent
 	maxPointers  = 16
 	anchorSector = 256
+	// What a drive takes for the last block of a disc that was written in packets
+	// or track at once may be this many behind the last that was written.
+	runOut = 2
+	gap    = 150
 )
 
 // recognition walks the volume recognition sequence (2/8.3), which may follow
@@ -83,9 +87,13 @@ func (r *reader) anchors() bool {
 			continue
 		}
 		var found, places []int64
-		for _, at := range []int64{anchorSector, blocks - 1, blocks - 1 - anchorSector, 512} {
+		last := blocks - 1
+		for i, at := range []int64{anchorSector, last, last - anchorSector, last - runOut, last - runOut - anchorSector, last - gap, last - gap - anchorSector, 512} {
 			if at <= 0 || slices.Contains(places, at) {
 				continue
+			}
+			if i > 2 && len(found) > 1 {
+				break
 			}
 			if at == 512 && len(found) > 0 { // a track written open has one there (UDF 2.60, 2.2.3)
 				continue
