@@ -18,7 +18,7 @@ func (w *walker) directory(d *folder) {
 	r := w.r
 	defer func() { tree.Unique(d.node.Children) }() // of a damaged one too
 	fail := func(err error) {
-		w.partial = true
+		r.partial = true
 		d.node.Err = cmp.Or(d.node.Err, err)
 		if errors.Is(err, tree.ErrAbsent) {
 			r.sheet.NotRun("F508", "directory %s: %v", d.path, err)
@@ -73,6 +73,7 @@ func (w *walker) identifier(d *folder, flags byte, raw string, at longAD) {
 	if w.entries == maxEntries {
 		w.r.sheet.Fail("F508", "directory %s: %v", d.path, tree.ErrNodes)
 		d.node.Err = tree.ErrNodes
+		w.r.partial = true
 		return
 	}
 	w.entries++
@@ -104,6 +105,9 @@ func (w *walker) identifier(d *folder, flags byte, raw string, at longAD) {
 		w.enter(n, path, d.depth+1, at, e)
 	case !n.IsDir():
 		w.r.files++
+		if !d.streams {
+			w.count(e, at)
+		}
 	}
 	if ok && e.streams.n > 0 && !d.streams {
 		w.streams(d, n, path, e.streams)

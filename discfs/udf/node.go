@@ -14,6 +14,7 @@ func (w *walker) fill(n *tree.Node, path string, at longAD) (entry, bool) {
 	e, off, err := r.icb(at)
 	if err != nil {
 		n.Err = fmt.Errorf("its entry at block %d: %w", at.block, err)
+		r.partial = true
 		n.UID, n.GID = -1, -1
 		n.Meta = nil
 		if off > 0 {

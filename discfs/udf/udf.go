@@ -48,8 +48,10 @@ type reader struct {
 	ahead   window
 	work    int64 // blocks that were mapped one by one
 	budget  int64 // bytes of directories still to be read
-	files   int
+	files   int   // names of files and streams
 	folders int
+	counted counts
+	partial bool // not all of the tree is known
 }
 
 func (r *reader) read() {

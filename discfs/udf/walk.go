@@ -22,9 +22,8 @@ type walker struct {
 	seen map[icbKey]string // directories by their ICB
 	// entries is how many names were taken up.
 	entries int
-	extents int // of all of them
-	// partial: not all names are known.
-	partial bool
+	extents int             // of all of them
+	linked  map[icbKey]bool // files of several names
 	// loose: tags of descriptors in directories name other blocks than theirs.
 	loose bool
 }
@@ -88,6 +87,7 @@ func (w *walker) walk() {
 		w.dirs[i].e = entry{} // what is kept is in the node
 	}
 	if n := tree.Prune(root); n > 0 {
+		r.partial = true
 		r.sheet.Fail("F509", "%d directories have paths longer than %d bytes; what is in them is not listed", n, tree.MaxPath)
 	}
 	r.folders = len(w.dirs)
@@ -106,11 +106,13 @@ func (w *walker) enter(n *tree.Node, path string, depth int, at longAD, e entry)
 	key := icbKey{at.ref, at.block}
 	if first, ok := w.seen[key]; ok {
 		n.Err = fmt.Errorf("%w (%s)", errLoop, first)
+		w.r.partial = true
 		w.r.sheet.Fail("F509", "directory %s: %v", path, n.Err)
 		return
 	}
 	if depth > maxDepth {
 		n.Err = fmt.Errorf("it lies deeper than %d directories", maxDepth)
+		w.r.partial = true
 		w.r.sheet.Fail("F509", "directory %s: %v", path, n.Err)
 		return
 	}
