@@ -16,7 +16,11 @@ var Codes = []tree.Code{
 	{Number: "F210", Name: "files of several sections well-formed"},
 	{Number: "F211", Name: "dates of the volume descriptors"},
 	{Number: "F212", Name: "logical block size"},
+	{Number: "F213", Name: "files on this disc of its volume set"},
+	{Number: "F214", Name: "order of directory records and path tables"},
+	{Number: "F215", Name: "extended attribute records"},
 	{Number: "F301", Name: "Rock Ridge entries well-formed"},
 	{Number: "F302", Name: "Rock Ridge relocated directories"},
 	{Number: "F303", Name: "files of the Joliet tree against the primary one"},
+	{Number: "F304", Name: "files whose bytes are stored in another form"},
 }

@@ -18,7 +18,11 @@ type row struct {
 	lba    uint32
 	parent uint16
 	name   string
+	xar    byte // logical blocks of its directory's extended attribute record
 }
+
+// same leaves out what no reader follows.
+func (x row) same(y row) bool { return x.lba == y.lba && x.parent == y.parent && x.name == y.name }
 
 // pathTables holds the tables against each other and against the directories.
 func (r *reader) pathTables(d descriptor, w *walker) {
@@ -51,11 +55,16 @@ func (r *reader) pathTables(d descriptor, w *walker) {
 		case first == nil:
 			first = rows
 			r.againstTree(what, rows, w)
-		case !slices.Equal(first, rows):
+			w.tableOrder(what, rows)
+		case !slices.EqualFunc(first, rows, row.same):
 			r.sheet.Fail("F204", "%s: %s", what, difference(first, rows))
 			r.againstTree(what, rows, w)
+			w.tableOrder(what, rows)
 		default:
 			r.sheet.Pass("F204", "they agree")
+			if !slices.Equal(first, rows) {
+				r.sheet.Warn("F215", "%s: those of directories have other lengths than in another path table", what)
+			}
 		}
 	}
 }
@@ -63,7 +72,7 @@ func (r *reader) pathTables(d descriptor, w *walker) {
 // difference names the first place at which two tables part.
 func difference(a, b []row) string {
 	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
+		if !a[i].same(b[i]) {
 			return fmt.Sprintf("its record %d says %q at sector %d below directory %d, another table %q at sector %d below directory %d",
 				i+1, tree.Name(b[i].name), b[i].lba, b[i].parent, tree.Name(a[i].name), a[i].lba, a[i].parent)
 		}
@@ -89,10 +98,10 @@ func (r *reader) table(d descriptor, w *walker, what string, lba uint32, size in
 		}
 		var x row
 		n := int(p[0])
-		x.lba, x.parent = order.Uint32(p[2:]), order.Uint16(p[6:])
+		x.xar, x.lba, x.parent = p[1], order.Uint32(p[2:]), order.Uint16(p[6:])
 		if d.hs { // the location comes first
 			n = int(p[5])
-			x.lba = order.Uint32(p)
+			x.xar, x.lba = p[4], order.Uint32(p)
 		}
 		if n == 0 {
 			return nil, fmt.Errorf("its record %d has no name", len(rows)+1)
@@ -116,6 +125,7 @@ func (r *reader) againstTree(what string, rows []row, w *walker) {
 		name        string
 	}
 	have := map[key]int{}
+	xar := map[key]byte{}
 	whole := true
 	for _, it := range w.dirs {
 		k := key{lba: it.rec.lba, parent: it.rec.lba, name: "\x00"}
@@ -123,6 +133,7 @@ func (r *reader) againstTree(what string, rows []row, w *walker) {
 			k.parent, k.name = it.inPlace.rec.lba, string(it.rec.name)
 		}
 		have[k]++
+		xar[k] = it.rec.xar
 		whole = whole && it.plain.Err == nil
 	}
 	bad := 0
@@ -138,6 +149,12 @@ func (r *reader) againstTree(what string, rows []row, w *walker) {
 			bad++
 		}
 		have[k]--
+		switch n, ok := xar[k]; {
+		case ok && n != x.xar:
+			r.sheet.Warn("F215", "%s: that of the directory %q has %d blocks, its directory record says %d", what, tree.Name(x.name), x.xar, n)
+		case ok && n > 0:
+			r.sheet.Pass("F215", "those of directories have the lengths that the path tables say")
+		}
 	}
 	var left []key
 	for k, n := range have {

@@ -26,6 +26,7 @@ type record struct {
 	size      uint32
 	flags     byte
 	unit, gap byte // logical blocks
+	volume    uint16
 	name      []byte
 	use       []byte // system use
 	orders    bool   // both byte orders agree
@@ -45,7 +46,7 @@ func parseRecord(p []byte, hs bool) (r record, err error) {
 	if names == 0 || 33+names > n {
 		return r, errRecord
 	}
-	r = record{p: p, xar: p[1], lba: le32(p[2:]), size: le32(p[10:]), flags: p[25], unit: p[26], gap: p[27], name: p[33 : 33+names], hs: hs}
+	r = record{p: p, xar: p[1], lba: le32(p[2:]), size: le32(p[10:]), flags: p[25], unit: p[26], gap: p[27], volume: le16(p[28:]), name: p[33 : 33+names], hs: hs}
 	if hs {
 		r.flags = p[24]
 	}

@@ -3,7 +3,6 @@ package iso9660
 import (
 	"bytes"
 	"io/fs"
-	"strings"
 	"time"
 
 	"ripstation/discfs/tree"
@@ -22,7 +21,8 @@ type rock struct {
 	linked   bool
 	child    uint32 // CL: where the relocated directory stands
 	hasChild bool
-	moved    bool // RE
+	moved    bool   // RE
+	form     string // in which the file's bytes are stored, when not as they are
 }
 
 // rockRidge reads the entries of a record.
@@ -55,12 +55,16 @@ func (w *walker) rockRidge(path string, rec record, root bool) *rock {
 			if short(32) {
 				return
 			}
+			w.orders(path, sig, data[:32])
 			r.px, r.mode, r.uid, r.gid = true, le32(data), le32(data[16:]), le32(data[24:])
 		case "SL": // 4.1.3
 			if short(1) {
 				return
 			}
-			goOn = r.components(data[1:], goOn)
+			var whole bool
+			if goOn, whole = r.components(data[1:], goOn); !whole {
+				w.r.sheet.Fail("F301", "%s: a component of its symbolic link reaches over the end of its entry", path)
+			}
 		case "TF": // 4.1.6
 			if !short(1) {
 				r.times(data)
@@ -71,48 +75,15 @@ func (w *walker) rockRidge(path string, rec record, root bool) *rock {
 			}
 		case "RE":
 			r.moved = true
+		case "ZF", "SF":
+			r.form = storedForm(sig, data)
 		}
 	})
+	if goOn {
+		w.r.sheet.Fail("F301", "%s: the last component of its symbolic link goes on, and nothing follows", path)
+	}
 	w.r.sheet.Pass("F301", "they are well-formed")
 	return r
-}
-
-// components reads those of a symbolic link; it reports whether the last one
-// goes on in the next entry.
-func (r *rock) components(p []byte, goOn bool) bool {
-	r.linked = true
-	for len(p) >= 2 && len(r.link) < 4096 {
-		flags, n := p[0], int(p[1])
-		if n > len(p)-2 {
-			return false
-		}
-		text := string(p[2 : 2+n])
-		p = p[2+n:]
-		switch {
-		case flags&2 != 0:
-			text = "."
-		case flags&4 != 0:
-			text = ".."
-		case flags&8 != 0:
-			text = "\x00" // the root: no other component can be this
-		}
-		if k := len(r.link); goOn && k > 0 && len(r.link[k-1]) < 4096 {
-			r.link[k-1] += text
-		} else {
-			r.link = append(r.link, text)
-		}
-		goOn = flags&1 != 0
-	}
-	return goOn
-}
-
-// target is the symbolic link's, with "/" between components.
-func (r *rock) target() string {
-	s := strings.Join(r.link, "/")
-	if len(r.link) > 0 && r.link[0] == "\x00" {
-		s = "/" + strings.TrimPrefix(strings.TrimPrefix(s, "\x00"), "/")
-	}
-	return strings.ReplaceAll(s, "\x00", "")
 }
 
 // times reads a TF entry: its flags say which times follow, in this order.
@@ -201,14 +172,18 @@ func (w *walker) rockEntry(c *item, rec record) {
 	switch {
 	case r.hasChild && !isDir:
 		// A stand-in for a directory that was moved because it lay too deep.
-		c.child = r.child
+		c.child, c.standIn = r.child, true
 		n.Mode, n.Size, n.Extents = fs.ModeDir|n.Mode.Perm(), 0, nil
+		n.Link = ""
 	case isDir != n.IsDir():
 		w.r.sheet.Fail("F301", "%s: its Rock Ridge mode and its directory record do not agree on whether it is a directory", c.path)
-		n.Mode = c.plain.Mode
+		n.Mode, n.Link = c.plain.Mode, ""
 	}
 	if !n.Mode.IsRegular() && !n.IsDir() {
-		n.Size, n.Extents = 0, nil
+		n.Size, n.Extents, n.Err = 0, nil, nil
+	}
+	if r.form != "" && !isDir {
+		w.r.sheet.Warn("F304", "%s is %s; the %d bytes that are stored are read and digested as they are", c.path, r.form, rec.size)
 	}
 	c.reloc = r.moved && isDir
 	c.rock = &n
@@ -221,7 +196,7 @@ const maxLogicalDepth = 1000
 func (w *walker) relocate() {
 	for _, it := range w.dirs {
 		for _, c := range it.kids {
-			if c.child == 0 {
+			if !c.standIn {
 				continue
 			}
 			moved := w.byLBA[c.child]
@@ -272,7 +247,7 @@ func (w *walker) rockTree() {
 		it.rock.Meta, it.rock.Size, it.rock.Err = it.plain.Meta, it.plain.Size, it.plain.Err
 		var kids []*item
 		for _, c := range it.kids {
-			if c.placed && c.child == 0 {
+			if c.placed && !c.standIn {
 				continue // it stands at its own place, also where no RE says so
 			}
 			kids = append(kids, c)

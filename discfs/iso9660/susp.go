@@ -1,6 +1,7 @@
 package iso9660
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"ripstation/discfs/tree"
@@ -73,6 +74,7 @@ func (w *walker) suspEntries(path string, rec record, root bool, yield func(sig 
 					bad("a continuation entry of %d bytes", n)
 					break
 				}
+				w.orders(path, sig, data[:24])
 				next = &[3]uint32{le32(data), le32(data[8:]), le32(data[16:])}
 			default:
 				yield(sig, version, data)
@@ -99,6 +101,27 @@ func (w *walker) suspEntries(path string, rec record, root bool, yield func(sig 
 		w.area(off, n)
 		use = p
 	}
+}
+
+// orders looks whether the numbers of an entry are the same in both byte orders.
+func (w *walker) orders(path, sig string, p []byte) {
+	for ; len(p) >= 8; p = p[8:] {
+		if le, be := le32(p), binary.BigEndian.Uint32(p[4:]); le != be {
+			w.r.sheet.Warn("F203", "%s: the entry %s has %d in one byte order and %d in the other", path, sig, le, be)
+		}
+	}
+}
+
+// storedForm says how the bytes of a file are stored when a ZF entry (zisofs) or
+// an SF entry (IEEE P1282, 4.1.7) says that they are not as they were.
+func storedForm(sig string, data []byte) string {
+	if sig == "SF" {
+		return "stored as a sparse file"
+	}
+	if len(data) < 12 {
+		return "stored compressed (zisofs)"
+	}
+	return fmt.Sprintf("stored compressed (zisofs, %d bytes before)", le32(data[4:]))
 }
 
 func (w *walker) lostUse(path string, err error) {
