@@ -157,6 +157,9 @@ func (r *reader) partitions(block, claimed int64) {
 		start, n := be32(p[8:]), be32(p[12:])
 		r.structure(block*(i+1), block, Map, fmt.Sprintf("Apple partition map entry %d", i+1))
 		r.claim(Map, fmt.Sprintf("Apple partition map entry %d", i+1), (start+n)*block)
+		if end := (start + n) * block; end > r.src.Size() {
+			r.sheet.Warn("F601", "the partition of entry %d reaches to byte %d, the image has %d", i+1, end, r.src.Size())
+		}
 		r.partition(text(p[48:80]), start, block, claimed)
 	}
 	r.sheet.Pass("F601", "%d entries", count)
@@ -248,8 +251,9 @@ func (r *reader) hfs(off int64, p []byte) {
 	}
 	r.sheet.Pass("F603", "%d allocation blocks of %d bytes", blocks, size)
 	// The second copy stands in the second last 512 bytes of the volume, which end two
-	// blocks behind the allocation blocks.
-	r.second(HFS, off+first*512+blocks*size, "BD")
+	// blocks behind the allocation blocks. genisoimage puts it where these would end
+	// if they began with the volume.
+	r.second(HFS, "BD", off+first*512+blocks*size, off+blocks*size)
 	if string(p[124:126]) == "H+" { // an HFS volume that wraps an HFS+ one
 		if found, err := r.volumeAt(off + first*512 + be16(p[126:])*size); err != nil {
 			r.sheet.NotRun("F603", "the HFS+ volume in the HFS volume: %v", err)
@@ -272,23 +276,32 @@ func (r *reader) hfsPlus(off int64, p []byte) {
 		return
 	}
 	r.sheet.Pass("F603", "%d allocation blocks of %d bytes", blocks, size)
-	r.second(HFSPlus, reach(off, blocks, size)-1024, string(p[:2]))
+	r.second(HFSPlus, string(p[:2]), reach(off, blocks, size)-1024)
 }
 
-// second looks for the second copy of a volume's header.
-func (r *reader) second(system string, at int64, signature string) {
-	p, err := r.src.Read(at, 512)
-	switch {
-	case errors.Is(err, tree.ErrAbsent):
-		r.sheet.NotRun("F604", "%s: %v", system, err)
-	case err != nil:
-		r.sheet.Warn("F604", "%s: it should stand at byte %d, which is behind the end of the image", system, at)
-	case string(p[:2]) != signature:
-		r.sheet.Warn("F604", "%s: it does not stand at byte %d", system, at)
-	default:
-		r.structure(at, 512, system, "second copy of the volume header")
-		r.sheet.Pass("F604", "it is there")
+// second looks for the second copy of a volume's header, which may stand at any of
+// these places. Only the first is told where it is at none.
+func (r *reader) second(system, signature string, places ...int64) {
+	var fault func()
+	for i, at := range places {
+		p, err := r.src.Read(at, 512)
+		switch {
+		case errors.Is(err, tree.ErrAbsent):
+			fault = func() { r.sheet.NotRun("F604", "%s: %v", system, err) }
+		case err == nil && string(p[:2]) == signature:
+			r.structure(at, 512, system, "second copy of the volume header")
+			r.sheet.Pass("F604", "it is there")
+			return
+		case i > 0:
+		case err != nil:
+			fault = func() {
+				r.sheet.Warn("F604", "%s: it should stand at byte %d, which is behind the end of the image", system, at)
+			}
+		default:
+			fault = func() { r.sheet.Warn("F604", "%s: it does not stand at byte %d", system, at) }
+		}
 	}
+	fault()
 }
 
 // date counts seconds from 1904, in HFS in the time of the place.

@@ -26,6 +26,7 @@ const (
 	system       = "boot"
 	maxSet       = 64
 	maxEntries   = 64
+	maxCatalogue = 16 // sectors
 	maxGPTBytes  = 1 << 20
 	firstVolDesc = 16
 )
@@ -54,101 +55,6 @@ func (r *reader) structure(off, n int64, format string, a ...any) {
 	r.found.Structures = append(r.found.Structures, tree.Structure{Extent: tree.Extent{Offset: off, Length: n}, System: system, What: fmt.Sprintf(format, a...)})
 }
 
-// elTorito looks for the boot record in the volume descriptor set.
-func (r *reader) elTorito() {
-	for i := int64(firstVolDesc); i < firstVolDesc+maxSet; i++ {
-		p, err := r.src.Read(i*sector, sector)
-		if errors.Is(err, tree.ErrAbsent) {
-			r.sheet.NotRun("F401", "sector %d: %v", i, err)
-			continue
-		}
-		if err != nil || string(p[1:6]) != "CD001" || p[0] == 255 {
-			return
-		}
-		if p[0] == 0 && string(p[7:30]) == "EL TORITO SPECIFICATION" {
-			r.catalogue(int64(le32(p[71:])))
-			return
-		}
-	}
-}
-
-// catalogue reads the booting catalogue: a validation entry, the default
-// entry, then sections (2.1 to 2.5).
-func (r *reader) catalogue(at int64) {
-	p, err := r.src.Read(at*sector, sector)
-	if err != nil {
-		if errors.Is(err, tree.ErrAbsent) {
-			r.sheet.NotRun("F401", "catalogue at sector %d: %v", at, err)
-		} else {
-			r.sheet.Fail("F401", "catalogue at sector %d: %v", at, err)
-		}
-		return
-	}
-	r.structure(at*sector, sector, "boot catalogue")
-	var sum uint16
-	for i := 0; i < 32; i += 2 {
-		sum += le16(p[i:])
-	}
-	switch {
-	case p[0] != 1:
-		r.sheet.Fail("F401", "the validation entry begins with %d, not 1", p[0])
-	case p[30] != 0x55 || p[31] != 0xaa:
-		r.sheet.Fail("F401", "the validation entry lacks its key bytes 55 AA")
-	case sum != 0:
-		r.sheet.Fail("F401", "the words of the validation entry add up to %04x, not 0", sum)
-	default:
-		r.sheet.Pass("F401", "the validation entry proves itself")
-	}
-	n := 0
-	r.image(&n, p[32:64])
-	for at := 64; at+32 <= len(p) && n < maxEntries; {
-		head := p[at : at+32]
-		if head[0] != 0x90 && head[0] != 0x91 {
-			return
-		}
-		at += 32
-		for k := 0; k < int(le16(head[2:])) && at+32 <= len(p); at += 32 {
-			if p[at] == 0x44 { // an extension of the entry before it
-				continue
-			}
-			r.image(&n, p[at:at+32])
-			k++
-		}
-		if head[0] == 0x91 {
-			return
-		}
-	}
-}
-
-// image takes up one entry. Its sectors are of 512 bytes; a size of 1 stands for
-// whatever an emulated floppy or disk has.
-func (r *reader) image(n *int, e []byte) {
-	if e[0] != 0x88 && e[0] != 0 {
-		r.sheet.Warn("F401", "boot entry %d begins with %02x, not with 88 or 00", *n+1, e[0])
-		return
-	}
-	*n++
-	size := int64(le16(e[6:])) * 512
-	switch e[1] & 15 {
-	case 1:
-		size = 1200 << 10
-	case 2:
-		size = 1440 << 10
-	case 3:
-		size = 2880 << 10
-	}
-	off := int64(le32(e[8:])) * sector
-	if off == 0 && e[0] == 0 {
-		return
-	}
-	r.structure(off, size, "boot image %d", *n)
-	if off > r.src.Size() || size > r.src.Size()-off {
-		r.sheet.Fail("F402", "boot image %d reaches to byte %d, the image has %d", *n, off+size, r.src.Size())
-		return
-	}
-	r.sheet.Pass("F402", "they are")
-}
-
 // mbr checks the partitions of a master boot record (UEFI 2.10, 5.2).
 func (r *reader) mbr() {
 	p, err := r.src.Read(0, 512)
@@ -158,7 +64,7 @@ func (r *reader) mbr() {
 	if err != nil || p[510] != 0x55 || p[511] != 0xaa {
 		return
 	}
-	used := 0
+	used, protective := 0, false
 	for i := range 4 {
 		e := p[446+16*i:][:16]
 		if e[4] == 0 {
@@ -167,15 +73,24 @@ func (r *reader) mbr() {
 		if e[0] != 0 && e[0] != 0x80 {
 			return // boot code that happens to end in 55 AA
 		}
+		if e[4] == 0xee { // it keeps others away from a GUID partition table, and holds nothing
+			protective = true
+			continue
+		}
 		used++
 		start, n := int64(le32(e[8:])), int64(le32(e[12:]))
-		if e[4] != 0xee && (start+n)*512 > r.src.Size() {
+		if (start+n)*512 > r.src.Size() {
 			r.sheet.Warn("F403", "partition %d reaches to byte %d, the image has %d", i+1, (start+n)*512, r.src.Size())
 		}
 	}
-	if used > 0 {
+	if used > 0 || protective {
 		r.structure(0, 512, "master boot record")
+	}
+	switch {
+	case used > 0:
 		r.sheet.Pass("F403", "%d partitions inside the image", used)
+	case protective:
+		r.sheet.Pass("F403", "it has no partitions but one that protects a GUID partition table")
 	}
 }
 

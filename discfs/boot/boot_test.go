@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"strings"
 	"testing"
 
 	"ripstation/disc"
@@ -132,6 +133,95 @@ func TestChecks(t *testing.T) {
 		for i, code := range []string{"F401", "F402", "F403", "F404"} {
 			if got[code] != c.want[i] {
 				t.Errorf("%s: %s is %s, want %s", c.name, code, got[code], c.want[i])
+			}
+		}
+	}
+}
+
+// long gives the catalogue a section of so many entries behind the default one,
+// each with an extension, and one more section; all but the last entry begin at
+// sector 22.
+func (m image) long(entries int, last uint32) {
+	at := 20*sector + 64
+	m[at], m[at+1] = 0x90, 0xef
+	m.put16(at+2, uint16(entries))
+	for range entries {
+		at += 32
+		m.boot(at, 1, 22)
+		at += 32
+		m[at] = 0x44
+	}
+	at += 32
+	m[at], m[at+1], m[at+2] = 0x91, 0xef, 1
+	m.boot(at+32, 1, last)
+}
+
+// A catalogue goes on in the next sector where its sections do.
+func TestLongCatalogue(t *testing.T) {
+	read := func(m image, gone int64) (map[string]disc.Outcome, int, int64) {
+		src := tree.NewSource(bytes.NewReader(m), int64(len(m))).Gate(func(off, n int64) bool {
+			return off+n <= gone*sector || off >= (gone+1)*sector
+		})
+		f := Read(src)
+		images, size := 0, int64(0)
+		for _, s := range f.Structures {
+			if strings.HasPrefix(s.What, "boot image") {
+				images++
+			}
+			if s.What == "boot catalogue" {
+				size = s.Length
+			}
+		}
+		return outcomes(f), images, size
+	}
+	for name, c := range map[string]struct {
+		entries, images int
+		last            uint32
+		gone, size      int64
+		f401, f402      disc.Outcome
+	}{
+		"one sector":                 {10, 12, 22, -1, sector, disc.Pass, disc.Pass},
+		"two sectors":                {40, 42, 22, -1, 2 * sector, disc.Pass, disc.Pass},
+		"an image outside":           {40, 42, sectors, -1, 2 * sector, disc.Pass, disc.Failure},
+		"the second sector not read": {40, 32, sectors, 21, sector, disc.NotRun, disc.Pass},
+		"more than is looked at":     {80, 64, sectors, -1, 2 * sector, disc.Warning, disc.Pass},
+	} {
+		m := sound()
+		m.long(c.entries, c.last)
+		got, images, size := read(m, c.gone)
+		if got["F401"] != c.f401 || got["F402"] != c.f402 || images != c.images || size != c.size {
+			t.Errorf("%s: F401 %s, F402 %s, %d images in a catalogue of %d bytes", name, got["F401"], got["F402"], images, size)
+		}
+	}
+	// One that is all extensions has no end of its own.
+	m := sound()
+	m.long(1, 22)
+	for at := 20*sector + 128; at < 40*sector; at += 32 {
+		m[at] = 0x44
+	}
+	if got, _, size := read(m, -1); got["F401"] != disc.Warning || size != maxCatalogue*sector {
+		t.Errorf("without end: F401 %s, %d bytes", got["F401"], size)
+	}
+	// And one at the end of the image may run over it.
+	m = sound()
+	m.long(40, 22)
+	m = m[:21*sector]
+	if got, _, _ := read(m, -1); got["F401"] != disc.Failure {
+		t.Errorf("over the end: F401 %s", got["F401"])
+	}
+}
+
+// A partition that protects a GUID partition table is none.
+func TestProtectivePartition(t *testing.T) {
+	for want, kinds := range map[string][]byte{"1 partitions inside the image": {0x17, 0xee}, "it has no partitions but one that protects a GUID partition table": {0xee}} {
+		m := sound()
+		for i, kind := range kinds {
+			m[446+16*i+4] = kind
+			m.put32(446+16*i+12, 64)
+		}
+		for _, c := range Read(tree.NewSource(bytes.NewReader(m), int64(len(m)))).Checks {
+			if c.Code == "F403" && (c.Message != want || c.Outcome != disc.Pass) {
+				t.Errorf("%s: %s, want %s", c.Outcome, c.Message, want)
 			}
 		}
 	}
