@@ -191,7 +191,11 @@ func (r *reader) take(p []byte, sector int64, kind byte, hs bool) (end bool) {
 		r.sheet.Pass("F202", "they are")
 		r.set = append(r.set, descriptor{p, sector, view, hs})
 	case typeSupplementary:
-		r.claim(p, ISO, sector, hs)
+		system := ISO
+		if hs {
+			system = HighSierra
+		}
+		r.claim(p, system, sector, hs)
 		switch {
 		case hs:
 			r.sheet.Warn("F202", "the supplementary descriptor at sector %d was not followed", sector)
