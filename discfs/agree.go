@@ -37,9 +37,15 @@ func (m *Image) agree() []disc.Check {
 		s.NotRun("F801", "not all directories could be read")
 	}
 	if !maps.Equal(u, i) { // paths are needed only where the bytes differ
-		up, ip := m.paths(a), m.paths(b)
-		m.against(s, a, i, ip, iwhole, "ISO 9660")
-		m.against(s, b, u, up, uwhole, "UDF")
+		// The plain tree alone has its names in capitals; in the others two
+		// names may differ in case.
+		fold := func(path string) string { return path }
+		if b.View == iso9660.ISO {
+			fold = strings.ToLower
+		}
+		up, ip := m.paths(a, fold), m.paths(b, fold)
+		m.against(s, a, i, ip, fold, iwhole, "ISO 9660")
+		m.against(s, b, u, up, fold, uwhole, "UDF")
 	}
 	if uwhole && iwhole {
 		s.Pass("F801", "%d files in both", len(u))
@@ -61,12 +67,12 @@ func (m *Image) places(v *tree.Volume) (at map[place]bool, whole bool) {
 	return at, whole
 }
 
-// paths are the same by path, in lower case.
-func (m *Image) paths(v *tree.Volume) map[string]place {
+// paths are the same by path.
+func (m *Image) paths(v *tree.Volume, fold func(string) string) map[string]place {
 	out := map[string]place{}
 	tree.Walk(v.Root, func(path string, n *tree.Node) bool {
 		if sameable(n) {
-			out[strings.ToLower(path)] = placeOf(n.Extents)
+			out[fold(path)] = placeOf(n.Extents)
 		}
 		return true
 	})
@@ -88,13 +94,13 @@ func nodes(n *tree.Node, visit func(*tree.Node)) {
 
 // against looks for the files of v in the other tree, whose files stand at
 // places and have those paths.
-func (m *Image) against(s *tree.Sheet, v *tree.Volume, places map[place]bool, paths map[string]place, whole bool, name string) {
+func (m *Image) against(s *tree.Sheet, v *tree.Volume, places map[place]bool, paths map[string]place, fold func(string) string, whole bool, name string) {
 	tree.Walk(v.Root, func(path string, n *tree.Node) bool {
 		p := placeOf(n.Extents)
 		if !sameable(n) || places[p] {
 			return true
 		}
-		if q, ok := paths[strings.ToLower(path)]; ok {
+		if q, ok := paths[fold(path)]; ok {
 			if v.System == udf.UDF {
 				s.Fail("F801", "%s has %d bytes from byte %d of the image, in the %s tree %d from byte %d", path, p.n, p.off, name, q.n, q.off)
 			}
