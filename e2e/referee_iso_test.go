@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ripstation/internal/hsimage"
 )
 
 // isoSource makes a tree of what Rock Ridge can hold: names that need
@@ -151,4 +154,39 @@ func bare(line string, plain bool) string {
 		rest = strings.TrimSuffix(strings.TrimSuffix(rest, ";1"), ".")
 	}
 	return kind + " " + rest
+}
+
+// What ECMA-119 grew out of, the kernel reads too.
+func TestKernelListsHighSierraAsDiscfsDoes(t *testing.T) {
+	ctx, b := sharedBench(t)
+	var files []hsimage.File
+	for i := range 120 { // more than two sectors of records
+		files = append(files, hsimage.File{Path: fmt.Sprintf("MANY/NUMBER%03d.TXT", i), Data: []byte(fmt.Sprint("file ", i)),
+			Modified: time.Date(1985+i%10, time.Month(1+i%12), 1+i%28, i%24, i%60, 59, 0, time.UTC)})
+	}
+	files = append(files,
+		hsimage.File{Path: "README.TXT", Data: []byte("hello")},
+		hsimage.File{Path: "EMPTY.DAT"},
+		hsimage.File{Path: "NOISE.BIN", Data: bytes.Repeat([]byte("0123456789abcdef\n"), 9000)},
+		hsimage.File{Path: "A/B/C/D/E/F/G/LEAF.DAT", Data: []byte("deep")},
+		hsimage.File{Path: "A/B/NODOT.", Data: []byte("no dot behind the name")})
+	img, err := hsimage.New("HIGH_SIERRA", files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "image.hs")
+	if err := os.WriteFile(path, img, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kernel := guestImage(t, ctx, b, "hs", path, "-r -t iso9660 -o map=off", listTree)
+	if n := strings.Count(kernel, "\n"); n != len(files)+8 {
+		t.Errorf("the kernel lists %d entries", n)
+	}
+	theirs, ours := strings.Split(strings.TrimSpace(kernel), "\n"), listed(t, path, "High Sierra")
+	for _, list := range [][]string{theirs, ours} {
+		for k := range list {
+			list[k] = bare(list[k], true)
+		}
+	}
+	sameLines(t, theirs, ours)
 }
