@@ -11,7 +11,7 @@ import (
 )
 
 // packages names what Debian calls the programs that these tests ask.
-var packages = map[string]string{"xorriso": "xorriso", "genisoimage": "genisoimage", "mkudffs": "udftools"}
+var packages = map[string]string{"xorriso": "xorriso", "genisoimage": "genisoimage", "mkudffs": "udftools", "udfinfo": "udftools"}
 
 func tool(t *testing.T, dir, name string, args ...string) {
 	t.Helper()

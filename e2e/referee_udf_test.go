@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,9 +25,20 @@ func TestKernelListsUDFAsDiscfsDoes(t *testing.T) {
 		{Path: "sub/deeper/leaf", Data: noise[:1]},
 		{Path: "sub/empty", Data: []byte{}},
 		{Path: "sub/up", Link: "../large.bin"},
+		{Path: "chained.bin", Data: noise, Chained: true},
+		{Path: "holed.bin", Data: noise[:20_000], Chained: true, Hole: 2 * 2048},
+		{Path: "rewritten.txt", Data: []byte("this one counts"), Embedded: true, Rewritten: true},
+		{Path: "rewritten.bin", Data: noise[:9000], Rewritten: true},
+		{Path: "sub/again.bin", Same: "chained.bin"},
 	}
-	for _, kind := range []udfimage.Kind{udfimage.Physical, udfimage.Sparable, udfimage.Virtual150, udfimage.Virtual201, udfimage.Metadata} {
+	for _, kind := range []udfimage.Kind{udfimage.Physical, udfimage.Sparable, udfimage.Virtual150, udfimage.Virtual201, udfimage.Metadata, udfimage.Metadata260} {
 		t.Run(string(kind), func(t *testing.T) {
+			files := files
+			if kind == udfimage.Virtual150 || kind == udfimage.Virtual201 {
+				// For the kernel the second block of such an entry's ICB is the next
+				// physical one, not the next virtual one. No real disc has both.
+				files = slices.DeleteFunc(slices.Clone(files), func(f udfimage.File) bool { return f.Rewritten })
+			}
 			img, err := udfimage.New(udfimage.Options{Kind: kind, Label: "Referee", Files: files})
 			if err != nil {
 				t.Fatal(err)

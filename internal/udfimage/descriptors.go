@@ -186,20 +186,10 @@ func (b *builder) volume(at func(int) []byte, length int) {
 	}
 	use := p[80+8*maps:]
 	copy(use, regid("*RIPSTATION TEST", b.rev))
-	files, dirs := uint32(0), uint32(0)
-	for _, m := range b.meta {
-		if id := get32(m) & 0xffff; id == 261 || id == 266 {
-			if m[27] == 4 {
-				dirs++
-			} else {
-				files++
-			}
-		}
-	}
-	put32(use[32:], files)
-	put32(use[36:], dirs)
-	for i := range 3 {
-		put16(use[40+2*i:], b.rev)
+	put32(use[32:], b.files)
+	put32(use[36:], b.dirs)
+	for i, rev := range []uint16{min(b.rev, 0x250), b.rev, b.rev} { // to read, to write, at most written
+		put16(use[40+2*i:], rev)
 	}
 	sealN(p, 9, 64, b.rev, 496)
 	sealN(at(65), 8, 65, b.rev, 496)
@@ -241,7 +231,7 @@ func (b *builder) maps() [][]byte {
 	case Virtual150, Virtual201:
 		copy(two[4:], regid("*UDF Virtual Partition", b.rev))
 		return [][]byte{one, two}
-	case Metadata:
+	case Metadata, Metadata260:
 		copy(two[4:], regid("*UDF Metadata Partition", b.rev))
 		put32(two[40:], 0)
 		put32(two[44:], 1)

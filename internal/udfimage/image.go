@@ -21,18 +21,9 @@ const (
 	Virtual150 Kind = "virtual 1.50"
 	Virtual201 Kind = "virtual 2.01"
 	Metadata   Kind = "metadata 2.50"
+	// Metadata260 needs no more of a reader than revision 2.50 (UDF 2.60, 2.2.6.4).
+	Metadata260 Kind = "metadata 2.60"
 )
-
-// File is one file or symbolic link.
-type File struct {
-	Path string
-	Data []byte
-	// Hole is how many bytes that were never recorded come before Data.
-	Hole int64
-	// Embedded puts the data into the file's entry; at most 1,500 bytes.
-	Embedded bool
-	Link     string // a symbolic link's target
-}
 
 // Options say what is to be in an image.
 type Options struct {
@@ -60,18 +51,25 @@ type builder struct {
 	rev  uint16
 	meta [][]byte
 	data [][]byte
+	// placed is where the entry of each file's path stands.
+	placed      map[string]int
+	files, dirs uint32
+	err         error // of what cannot be laid down
 }
 
 // New makes an image.
 func New(o Options) ([]byte, error) {
-	b := &builder{o: o, rev: map[Kind]uint16{Physical: 0x201, Sparable: 0x201, Virtual150: 0x150, Virtual201: 0x201, Metadata: 0x250}[o.Kind]}
+	b := &builder{o: o, rev: map[Kind]uint16{Physical: 0x201, Sparable: 0x201, Virtual150: 0x150, Virtual201: 0x201, Metadata: 0x250, Metadata260: 0x260}[o.Kind], placed: map[string]int{}}
 	if b.rev == 0 {
 		return nil, fmt.Errorf("udf image: there is no kind %q", o.Kind)
 	}
 	b.block() // block 0 is the file set descriptor's
 	root := b.dir("", -1)
+	if b.err != nil {
+		return nil, b.err
+	}
 	copy(b.meta[0], b.fileSet(root))
-	if o.Kind == Metadata && len(b.meta) > metaSize {
+	if b.split() && len(b.meta) > metaSize {
 		return nil, fmt.Errorf("udf image: %d blocks of entries are more than %d", len(b.meta), metaSize)
 	}
 	return b.image()
@@ -101,6 +99,7 @@ func (b *builder) dataStart() int { return dataAt }
 // dir writes a directory and all below it, and gives its entry's block.
 func (b *builder) dir(name string, parent int) int {
 	at := b.block()
+	b.dirs++
 	if parent < 0 {
 		parent = at
 	}
@@ -153,54 +152,6 @@ func (b *builder) retag(ids, ads []byte) {
 	}
 }
 
-func (b *builder) find(p string) *File {
-	for i := range b.o.Files {
-		if b.o.Files[i].Path == p {
-			return &b.o.Files[i]
-		}
-	}
-	return nil
-}
-
-// file writes a file's entry; its data go into the physical partition.
-func (b *builder) file(f File) int {
-	at := b.block()
-	switch {
-	case f.Link != "":
-		var p []byte
-		for _, part := range strings.Split(f.Link, "/") {
-			if part == ".." {
-				p = append(p, 3, 0, 0, 0)
-				continue
-			}
-			id := characters(part)
-			p = append(append(p, 5, byte(len(id)), 0, 0), id...)
-		}
-		copy(b.meta[at], b.entry(at, 12, int64(len(p)), p, 3))
-	case f.Embedded:
-		copy(b.meta[at], b.entry(at, 5, int64(len(f.Data)), f.Data, 3))
-	default:
-		var ads []byte
-		if f.Hole > 0 {
-			ads = append(ads, longAD(uint32(f.Hole)|2<<30, 0, 0)...)
-		}
-		// Two extents that do not follow each other, where there is enough.
-		first := f.Data
-		if len(first) > 2*bs {
-			first = first[:2*bs]
-		}
-		block := b.store(first)
-		ads = append(ads, longAD(uint32(len(first)), block, 0)...)
-		if rest := f.Data[len(first):]; len(rest) > 0 {
-			b.store(make([]byte, bs)) // a block of nobody's
-			block = b.store(rest)
-			ads = append(ads, longAD(uint32(len(rest)), block, 0)...)
-		}
-		copy(b.meta[at], b.entry(at, 5, f.Hole+int64(len(f.Data)), ads, 1))
-	}
-	return at
-}
-
 // ref is the partition reference of meta blocks.
 func (b *builder) ref() uint16 {
 	if b.o.Kind == Physical || b.o.Kind == Sparable {
@@ -208,6 +159,9 @@ func (b *builder) ref() uint16 {
 	}
 	return 1
 }
+
+// split reports whether entries stand in a metadata file.
+func (b *builder) split() bool { return b.o.Kind == Metadata || b.o.Kind == Metadata260 }
 
 // image lays everything down.
 func (b *builder) image() ([]byte, error) {
@@ -232,7 +186,7 @@ func (b *builder) image() ([]byte, error) {
 	case Virtual150, Virtual201:
 		length = last - start + 1
 		b.virtual(part, last-start)
-	case Metadata:
+	case Metadata, Metadata260:
 		b.metadata(part)
 	}
 	b.volume(at, length)
