@@ -142,16 +142,18 @@ func TestKernelWrittenUDFReadsTheSame(t *testing.T) {
 	if err != nil {
 		mkudffs = "/usr/sbin/mkudffs"
 	}
-	for _, c := range []struct{ media, revision string }{
-		{"hd", "0x0102"}, {"hd", "0x0150"}, {"hd", "0x0201"}, {"dvdram", "0x0200"}, {"cdrw", "0x0201"},
+	for i, c := range []struct{ media, revision, blocks, more string }{
+		{"hd", "0x0102", "20000", ""}, {"hd", "0x0150", "20000", ""}, {"hd", "0x0201", "20000", ""}, {"dvdram", "0x0200", "20000", ""}, {"cdrw", "0x0201", "20000", ""},
+		{"mo", "0x0102", "3000", ""}, {"mo", "0x0201", "3000", ""}, {"hd", "0x0201", "20000", "--ad=long"}, {"hd", "0x0201", "20000", "--ad=short --noefe --strategy=4096"},
 	} {
-		t.Run(c.media+c.revision, func(t *testing.T) {
+		t.Run(c.media+c.revision+c.more, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "udf.img")
-			out, err := exec.CommandContext(ctx, mkudffs, "--new-file", "-b", "2048", "--media-type="+c.media, "--udfrev="+c.revision, path, "20000").CombinedOutput()
+			args := append(strings.Fields(c.more), "--new-file", "-b", "2048", "--media-type="+c.media, "--udfrev="+c.revision, path, c.blocks)
+			out, err := exec.CommandContext(ctx, mkudffs, args...).CombinedOutput()
 			if err != nil {
 				t.Fatalf("mkudffs (Debian package udftools): %v\n%s", err, out)
 			}
-			name := "w" + c.media + c.revision
+			name := fmt.Sprint("w", i, c.media)
 			guestImage(t, ctx, b, name, path, "-t udf -o iocharset=utf8", fillTree)
 			kernel := guestImage(t, ctx, b, name+"r", path, "-r -t udf -o iocharset=utf8", listTree)
 			if n := strings.Count(kernel, "\n"); n < 165 {
