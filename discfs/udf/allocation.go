@@ -91,6 +91,7 @@ func (r *reader) extent(e *entry, d longAD) error {
 			return fmt.Errorf("it has more than %d extents", maxExtents)
 		}
 	}
+	e.whole(d.n, r.bs)
 	if d.kind != 0 { // not recorded (4/14.14.1.1)
 		return e.add(tree.Extent{Offset: tree.Hole, Length: d.n})
 	}
@@ -113,6 +114,22 @@ func (r *reader) extent(e *entry, d longAD) error {
 		block += run
 	}
 	return nil
+}
+
+// whole comes before every extent of n bytes. The one before it may not have
+// ended inside of a block if the file's body goes on (4/12.1). Linux leaves such
+// extents behind, and means all of their last block.
+func (e *entry) whole(n, bs int64) {
+	if e.isDir() {
+		return
+	}
+	if k := len(e.extents); k > 0 && e.pad > 0 && e.body < e.size {
+		e.extents[k-1].Length += e.pad
+		e.body += e.pad
+		e.ragged = true
+	}
+	e.body += n
+	e.pad = (bs - n%bs) % bs
 }
 
 // add takes an extent up.

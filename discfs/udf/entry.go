@@ -19,6 +19,8 @@ type entry struct {
 	links                                int
 	size                                 int64
 	extents                              []tree.Extent
+	body, pad                            int64     // bytes of the extents so far, and what the last one lacks to a block
+	ragged                               bool      // an extent that is not the last ended inside of a block
 	stretches                            []stretch // of a directory's bytes
 	modified, accessed, changed, created time.Time
 	meta                                 []tree.Extent // blocks that it stands in

@@ -62,6 +62,9 @@ func (w *walker) held(n *tree.Node, path string, e entry) {
 			break
 		}
 	}
+	if e.ragged {
+		r.sheet.Fail("F511", "%s has an extent that ends inside of a block and is not its last; all of the block is taken, as Linux does", path)
+	}
 	if have := e.held(); have < n.Size && (n.Mode.IsRegular() || n.IsDir()) {
 		n.Err = tree.ErrShort
 		r.silent("F511", "%s has %d bytes, its extents hold %d", path, n.Size, have)

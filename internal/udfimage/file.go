@@ -19,6 +19,9 @@ type File struct {
 	// Chained puts every block of the data into an extent of its own, four to a
 	// descriptor: the others follow in allocation extent descriptors (4/14.5).
 	Chained bool
+	// Ragged lets the first of several extents say that it has 3 bytes, as Linux
+	// does now and then of a file that grew (against 4/12.1).
+	Ragged bool
 	// Rewritten has an older entry, whose ICB leads to the one that counts
 	// (strategy 4096: UDF 2.60, 2.3.5.1).
 	Rewritten bool
@@ -116,6 +119,9 @@ func (b *builder) layout(f File) (kind byte, size int64, ads []byte, form uint16
 		}
 		ads = append(ads, longAD(uint32(len(part)), b.store(part), 0)...)
 		rest = rest[len(part):]
+	}
+	if f.Ragged {
+		put32(ads, 3)
 	}
 	if f.Chained {
 		ads = b.chain(ads)
