@@ -43,6 +43,11 @@ ln -s a/b/c/d/deep link; ln -s ../small a/up; ln one hard
 touch -d '1961-04-12 06:07:00' small; touch -d '2040-02-29 12:00:00' empty
 chmod 0604 small; chmod 0751 a; chmod 4755 two; sync`
 
+// chainTree adds a file of so many extents that the kernel describes most of
+// them in allocation extent descriptors (ECMA-167 4/14.5).
+const chainTree = `
+for i in $(seq 260); do echo "$i" | dd of=chain bs=2048 seek=$((i * 2)) conv=notrunc 2>/dev/null; done; sync`
+
 // guestImage mounts an image at /mnt in the guest, runs a script there,
 // unmounts it and gives what the script wrote.
 func guestImage(t *testing.T, ctx context.Context, b *bench.Bench, name, path, options, script string) string {
@@ -154,12 +159,40 @@ func TestKernelWrittenUDFReadsTheSame(t *testing.T) {
 				t.Fatalf("mkudffs (Debian package udftools): %v\n%s", err, out)
 			}
 			name := fmt.Sprint("w", i, c.media)
-			guestImage(t, ctx, b, name, path, "-t udf -o iocharset=utf8", fillTree)
+			script := fillTree
+			if i == 0 || i == 2 {
+				script += chainTree
+			}
+			guestImage(t, ctx, b, name, path, "-t udf -o iocharset=utf8", script)
 			kernel := guestImage(t, ctx, b, name+"r", path, "-r -t udf -o iocharset=utf8", listTree)
 			if n := strings.Count(kernel, "\n"); n < 165 {
 				t.Fatalf("the kernel lists %d entries only", n)
 			}
 			sameList(t, kernel, listed(t, path, ""))
+			if script != fillTree && described(t, path, "chain") < 3 {
+				t.Error("the kernel describes the file of many extents in its entry alone")
+			}
 		})
 	}
+}
+
+// described is how many stretches of an image describe a file of its main tree.
+func described(t *testing.T, path, name string) (n int) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree.Walk(discfs.Open(f, st.Size(), nil).Main().Root, func(p string, node *tree.Node) bool {
+		if p == name {
+			n = len(node.Meta)
+		}
+		return true
+	})
+	return n
 }
