@@ -28,18 +28,21 @@ type fileCase struct {
 	// Joliet. Otherwise the image is written straight from noise, with ISO 9660
 	// and Joliet.
 	Trees bool
-	// Rounds is how often each program runs.
-	Rounds int
+	// Small is how many files of 4 KiB lie beside the large ones, as on a disc
+	// with video.
+	Small int
+	// Listings and Hashings are how often each program runs.
+	Listings, Hashings int
 }
 
 var fileCases = []fileCase{
-	{"DVD of 50,000 small files, 4.4 GB", 50_000, 4_200 << 20, false, true, 3},
-	{"BD of 25 large files, 25 GB", 25, 25_000 << 20 / 2048 * 2048, true, false, 1},
+	{"DVD of 50,000 small files, 4.4 GB", 50_000, 4_200 << 20, false, true, 0, 5, 3},
+	{"BD of 25 large and 2,500 small files, 25 GB", 25, 25_000 << 20 / 2048 * 2048, true, false, 2_500, 9, 1},
 }
 
 var quickFileCases = []fileCase{
-	{"500 small files, 20 MB", 500, 20 << 20, false, true, 3},
-	{"4 large files, 64 MB", 4, 64 << 20, true, false, 1},
+	{"500 small files, 20 MB", 500, 20 << 20, false, true, 0, 3, 3},
+	{"4 large and 20 small files, 64 MB", 4, 64 << 20, true, false, 20, 3, 1},
 }
 
 func (c fileCase) make(ctx context.Context, dir string) (string, error) {
@@ -50,6 +53,9 @@ func (c fileCase) make(ctx context.Context, dir string) (string, error) {
 	o := isoimage.Options{Label: "BENCH_BD", Joliet: true, Seed: 25}
 	for i := range c.Files {
 		o.Files = append(o.Files, isoimage.File{Path: fmt.Sprintf("STREAM/%05d.M2T", i), Size: c.Bytes / int64(c.Files)})
+	}
+	for i := range c.Small {
+		o.Files = append(o.Files, isoimage.File{Path: fmt.Sprintf("CLIPINF/%05d.CPI", i), Size: 4096})
 	}
 	m, err := isoimage.New(o)
 	if err != nil {
