@@ -50,6 +50,8 @@ type Image struct {
 	broken   error // a write that did not end well: nothing is written after it
 	busy     bool  // a Rip or Seal is on
 	recovery Recovery
+	again    []disc.Extent // withdrawn so far; see Changes
+	changed  chan struct{} // closed at the next change; nil when nobody waits
 }
 
 // tuning is how much is in flight at most, and for how long. What is in
@@ -200,6 +202,7 @@ func (img *Image) claim(chunks []chunk) error {
 			return fmt.Errorf("image %s: %w", img.dir, err)
 		}
 	}
+	img.tell()
 	return nil
 }
 
@@ -227,6 +230,9 @@ func (img *Image) mark(e disc.Extent, s disc.Status, ev disc.Evidence) error {
 	img.stale = true
 	if err := img.m.Mark(e, s, ev); err != nil {
 		return fmt.Errorf("image %s: %w", img.dir, err)
+	}
+	if s == disc.StatusUnrecorded {
+		img.tell()
 	}
 	return nil
 }

@@ -266,6 +266,7 @@ func (img *Image) withdraw(bad []chunk) error {
 		if err := img.enter(c); err != nil {
 			return fmt.Errorf("image %s: %w", img.dir, err)
 		}
+		img.tell(c.Extent)
 	}
 	return nil
 }

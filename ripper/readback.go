@@ -178,9 +178,10 @@ func (img *Image) zeroes() error {
 	buf := make([]byte, blockSize)
 	m := img.Map()
 	for e := range m.Extents(disc.MissingStatuses | disc.SetOf(disc.StatusUnrecorded)) {
-		off := int64(e.Start) * disc.SectorSize
+		off, filled := int64(e.Start)*disc.SectorSize, false
 		err := readFully(img.file, e, buf, func(p []byte) {
 			if !isZero(p) {
+				filled = true
 				if err := img.disk.WriteImage(none[:len(p)], off); err != nil {
 					img.fail(err)
 				}
@@ -189,6 +190,11 @@ func (img *Image) zeroes() error {
 		})
 		if err = errors.Join(err, img.usable()); err != nil {
 			return fmt.Errorf("fill %s with zeroes: %w", name(e), err)
+		}
+		if filled {
+			img.mu.Lock()
+			img.tell(e)
+			img.mu.Unlock()
 		}
 	}
 	return nil

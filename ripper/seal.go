@@ -141,6 +141,7 @@ func (img *Image) mend(p *prover) error {
 			img.mu.Unlock()
 			return err
 		}
+		img.tell(e)
 	}
 	img.stale = true
 	img.mu.Unlock()
