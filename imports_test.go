@@ -45,13 +45,14 @@ var rooms = map[string][]string{
 	"cmd/ripstation": {"web", "station", "watcher", "mmc", "audit", "ripper", "discfs", "discfs/tree", "discfs/export", "catalog", "archive",
 		"internal/simdrive", "internal/isoimage"},
 
-	"internal/isoimage":       {},
-	"internal/versitygw":      {},
-	"internal/simdrive":       {"mmc", "internal/isoimage"},
-	"internal/simdrive/iscsi": {"internal/simdrive"},
-	"internal/simbench":       {"mmc", "internal/simdrive", "internal/isoimage"},
-	"internal/bench":          {"station", "catalog", "archive", "mmc", "internal/simbench", "internal/simdrive", "internal/isoimage"},
-	"internal/zdeps":          {},
+	"internal/isoimage":         {},
+	"internal/versitygw":        {},
+	"internal/simdrive":         {"mmc", "internal/isoimage"},
+	"internal/simdrive/iscsi":   {"internal/simdrive"},
+	"internal/simdrive/preload": {"internal/simdrive"},
+	"internal/simbench":         {"mmc", "internal/simdrive", "internal/isoimage"},
+	"internal/bench":            {"station", "catalog", "archive", "mmc", "internal/simbench", "internal/simdrive", "internal/simdrive/preload", "internal/isoimage"},
+	"internal/zdeps":            {},
 }
 
 // allowed reports whether a package of this module may import another. Any

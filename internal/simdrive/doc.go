@@ -10,7 +10,8 @@
 //
 // A drive has faces. In process it is an mmc.Transport ([Drive.Transport]).
 // A face that carries commands from elsewhere attaches with [Drive.Nexus] and
-// hands each command to [Nexus.Execute].
+// hands each command to [Nexus.Execute]: package iscsi, for a guest's kernel,
+// and package preload, for unmodified programs.
 //
 // There are two ends to hold it by: the commands of an initiator, and the
 // hand of the person in front of it ([Drive.Insert], [Drive.PressButton],
