@@ -13,24 +13,38 @@ import (
 	"ripstation/ripper"
 )
 
+// intake is an image on its way into the spool, from the first read to the
+// seal: it stays open in between.
+type intake struct {
+	img *ripper.Image
+}
+
+func (in *intake) close() error { return in.img.Close() }
+
 // read brings the disc's sectors into the spool, or goes on with it. It
-// returns nil when every pass has run, whatever is missing then.
-func (b *bay) read(ctx context.Context, d Drive, j *job) error {
+// ends without an error when every pass has run, whatever is missing then. What it gives is
+// the seal's to close; it is nil when the image is sealed already.
+func (b *bay) read(ctx context.Context, d Drive, j *job) (_ *intake, err error) {
 	f := j.file()
 	if f.Step.atLeast(StepSealed) {
-		return nil
+		return nil, nil
 	}
 	img, err := ripper.OpenOrCreate(ctx, j.dir, f.Disc.Sectors)
 	if errors.Is(err, ripper.ErrNoSpace) && b.s.makeRoom() {
 		img, err = ripper.OpenOrCreate(ctx, j.dir, f.Disc.Sectors)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer img.Close()
+	in := &intake{img: img}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, in.close())
+		}
+	}()
 	if f.Step == StepIdentified {
 		if err := j.update(func(f *jobFile) { f.Step = StepReading }); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if r := img.Recovery(); len(r.Lost) > 0 || r.MapRebuilt != "" {
@@ -53,31 +67,27 @@ func (b *bay) read(ctx context.Context, d Drive, j *job) error {
 		},
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := j.update(func(f *jobFile) { f.Checks = res.Checks }); err != nil {
-		return err
+		return nil, err
 	}
 	b.notice(Notice{ID: j.ID, Word: WordPass, Text: passes(res)})
 	crashpoint.Here("read")
-	return nil
+	return in, nil
 }
 
 // seal makes the image immutable: the spool is read back against the ledger,
 // the digests are taken, the record is composed. From here on nothing needs
 // the disc.
-func (b *bay) seal(ctx context.Context, d Drive, j *job) error {
+func (b *bay) seal(ctx context.Context, j *job, in *intake) error {
 	f := j.file()
 	if f.Step.atLeast(StepSealed) {
 		return nil
 	}
+	defer in.close()
 	b.notice(Notice{ID: j.ID, Word: WordChecking, Text: "reading the spool back from its disk and taking digests"})
-	img, err := ripper.Open(ctx, j.dir)
-	if err != nil {
-		return err
-	}
-	defer img.Close()
-	sm := img.Map()
+	img, sm := in.img, in.img.Map()
 	look := lookAt(ctx, img, sm, f.Disc.TOC, lookLimit)
 	sealed, err := ripper.Seal(ctx, img, ripper.SealOptions{Observers: []func(int64, int64, []byte) error{look.block}, Progress: func(done, total int64) {
 		b.notice(Notice{ID: j.ID, Word: WordChecking, Progress: &Progress{What: "checking", Done: done, Total: total}})

@@ -30,10 +30,11 @@ func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Reque
 	if err := b.openUploads(j); err != nil {
 		return "", err
 	}
-	if err := b.read(ctx, d, j); err != nil {
+	in, err := b.read(ctx, d, j)
+	if err != nil {
 		return "", err
 	}
-	if err := b.seal(ctx, d, j); err != nil {
+	if err := b.seal(ctx, j, in); err != nil {
 		return "", err
 	}
 	b.s.deliver(j) // sends, records, reads back, lets go of the spool; also without a drive
