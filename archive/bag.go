@@ -49,6 +49,9 @@ type Payload struct {
 	// CRC64NVME is that of the whole file, taken at the seal together with the
 	// digests. Nothing is completed unless the bytes sent add up to it.
 	CRC64NVME uint64
+	// Sums are those of every MiB of the file, in order, if they are known:
+	// they say what a part must be without reading it. nil: not known.
+	Sums []uint64
 }
 
 // File is one tag file: the caller gives Path and Body, or everything but the
@@ -162,6 +165,9 @@ func (b Bag) checkSource(p Payload) error {
 	}
 	if !isDigest(p.SHA512, 64) || !isDigest(p.SHA256, 32) {
 		return fmt.Errorf("bag %s: the digests of %s are not lower-case hex of SHA-512 and SHA-256", b.Prefix, p.Path)
+	}
+	if p.Sums != nil && int64(len(p.Sums)) != (p.Size+mib-1)/mib {
+		return fmt.Errorf("bag %s: %s has %d sums for %d bytes; there is one for each MiB", b.Prefix, p.Path, len(p.Sums), p.Size)
 	}
 	return nil
 }

@@ -32,13 +32,13 @@ func TestBagInBucket(t *testing.T) {
 		return false
 	})
 	restarts := 0
-	res, err := archive.Send(t.Context(), s, bag, archive.SendOptions{Retry: func(_ context.Context, err error) error {
+	res, err := archive.Send(t.Context(), s, bag, archive.SendOptions{Hooks: archive.Hooks{Retry: func(_ context.Context, err error) error {
 		if restarts++; restarts > 100 {
 			return err
 		}
 		server.Restart()
 		return nil
-	}})
+	}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestSendIsCancelled(t *testing.T) {
 		return true
 	})
 	start := time.Now()
-	if _, err := archive.Send(ctx, s, bagOf(bigImage), archive.SendOptions{Retry: func(ctx context.Context, err error) error { return nil }}); !errors.Is(err, context.Canceled) {
+	if _, err := archive.Send(ctx, s, bagOf(bigImage), archive.SendOptions{Hooks: archive.Hooks{Retry: func(ctx context.Context, err error) error { return nil }}}); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	if d := time.Since(start); d > 10*time.Second {

@@ -1,10 +1,12 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -41,8 +43,7 @@ func (d *Dir) Begin(ctx context.Context, key string, size int64) (Upload, error)
 	if err := d.ready(ctx); err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("%x-%d-%d", sha256.Sum256([]byte(key)), size, p.part)
-	u := &dirUpload{d: d, key: key, plan: p, folder: filepath.Join(d.cfg.Root, uploadsDir, name)}
+	u := &dirUpload{d: d, key: key, plan: p, folder: filepath.Join(d.cfg.Root, uploadsDir, d.uploadName(key, p))}
 	switch info, err := d.stat("begin", key); {
 	case err == nil && info.Size != size:
 		return nil, &fault{store: d.cfg.Name, op: "begin", key: key, kind: ErrExists}
@@ -80,6 +81,11 @@ func (d *Dir) Begin(ctx context.Context, key string, size int64) (Upload, error)
 		return nil, d.fail("begin", key, err)
 	}
 	return u, nil
+}
+
+// uploadName is the name of an upload's folder.
+func (d *Dir) uploadName(key string, p plan) string {
+	return fmt.Sprintf("%x-%d-%d", sha256.Sum256([]byte(key)), p.size, p.part)
 }
 
 // reserve gives the file its size, with its blocks where the file system can.
@@ -163,13 +169,23 @@ func (u *dirUpload) Part(ctx context.Context, n int, body []byte) error {
 	if err := u.plan.check(n, body); err != nil {
 		return u.d.badKey("send part of "+u.key, err)
 	}
+	return u.send(ctx, n, &section{src: bytes.NewReader(body), size: int64(len(body))}, CRC64NVME(body))
+}
+
+func (u *dirUpload) PartFrom(ctx context.Context, n int, src io.ReaderAt, crc uint64) error {
+	if err := u.plan.checkNumber(n); err != nil {
+		return u.d.badKey("send part of "+u.key, err)
+	}
+	return u.send(ctx, n, &section{src: src, off: int64(n) * u.plan.part, size: u.plan.length(n)}, crc)
+}
+
+func (u *dirUpload) send(ctx context.Context, n int, body *section, crc uint64) error {
 	if u.stored {
 		return &fault{store: u.d.cfg.Name, op: "send part of", key: u.key, kind: ErrExists}
 	}
 	if err := u.d.ready(ctx); err != nil {
 		return err
 	}
-	crc := CRC64NVME(body)
 	err := u.locked(func(parts *os.File) error {
 		data, err := u.open(0)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -186,16 +202,22 @@ func (u *dirUpload) Part(ctx context.Context, n int, body []byte) error {
 			}
 		}
 		off := int64(n) * u.plan.part
-		if _, err := data.WriteAt(body, off); err != nil {
+		if err := body.copyTo(ctx, data, off); err != nil {
 			return err
+		}
+		if err := body.verdict(crc, true); err != nil {
+			return fmt.Errorf("send part %d of %s: %w", n, u.key, err)
 		}
 		if err := unix.Fdatasync(int(data.Fd())); err != nil {
 			return err
 		}
 		// A read-back shall come from the drive, not from memory.
-		_ = unix.Fadvise(int(data.Fd()), off, int64(len(body)), unix.FADV_DONTNEED)
+		_ = unix.Fadvise(int(data.Fd()), off, body.size, unix.FADV_DONTNEED)
 		return u.journal.add(parts, journalRecord(true, n, crc))
 	})
+	if errors.Is(err, ErrSourceChanged) || errors.Is(err, ErrSource) {
+		return err
+	}
 	return u.fail("send part of", err)
 }
 

@@ -43,5 +43,6 @@ func (f *fault) Unwrap() []error {
 
 // final reports whether doing the same again cannot help.
 func final(err error) bool {
-	return errors.Is(err, ErrPermanent) || errors.Is(err, ErrExists) || errors.Is(err, ErrUploadGone) || errors.Is(err, ErrNotFound)
+	return errors.Is(err, ErrPermanent) || errors.Is(err, ErrExists) || errors.Is(err, ErrUploadGone) || errors.Is(err, ErrNotFound) ||
+		errors.Is(err, ErrSourceChanged) || errors.Is(err, ErrSource)
 }

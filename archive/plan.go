@@ -35,10 +35,18 @@ func (p plan) parts() int { return int((p.size + p.part - 1) / p.part) }
 // length is the number of bytes in part n.
 func (p plan) length(n int) int64 { return min(p.part, p.size-int64(n)*p.part) }
 
-// check says what is wrong with sending body as part n.
-func (p plan) check(n int, body []byte) error {
+// checkNumber says what is wrong with a part's number.
+func (p plan) checkNumber(n int) error {
 	if n < 0 || n >= p.parts() {
 		return fmt.Errorf("part %d of an object with %d parts", n, p.parts())
+	}
+	return nil
+}
+
+// check says what is wrong with sending body as part n.
+func (p plan) check(n int, body []byte) error {
+	if err := p.checkNumber(n); err != nil {
+		return err
 	}
 	if want := p.length(n); int64(len(body)) != want {
 		return fmt.Errorf("part %d has %d bytes instead of %d", n, len(body), want)

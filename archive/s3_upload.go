@@ -2,11 +2,15 @@ package archive
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/md5"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -50,27 +54,73 @@ func (u *s3Upload) Part(ctx context.Context, n int, body []byte) error {
 	if err := u.plan.check(n, body); err != nil {
 		return u.s.bad("send part of", u.key, err)
 	}
+	return u.send(ctx, n, &section{src: bytes.NewReader(body), size: int64(len(body))}, CRC64NVME(body))
+}
+
+func (u *s3Upload) PartFrom(ctx context.Context, n int, src io.ReaderAt, crc uint64) error {
+	if err := u.plan.checkNumber(n); err != nil {
+		return u.s.bad("send part of", u.key, err)
+	}
+	return u.send(ctx, n, &section{src: src, off: int64(n) * u.plan.part, size: u.plan.length(n)}, crc)
+}
+
+// send sends a part whose checksum is known. The server is told what it must
+// have, and refuses anything else.
+func (u *s3Upload) send(ctx context.Context, n int, body *section, crc uint64) error {
 	if u.stored {
 		return &fault{store: u.s.cfg.Name, op: "send part of", key: u.key, kind: ErrExists}
 	}
-	crc := CRC64NVME(body)
-	// The SDK lets go of the body before it returns, so that the caller may fill
-	// it anew; TestBufferIsGivenBack holds it to that.
+	op := fmt.Sprintf("send part %d of", n)
 	in := &s3.UploadPartInput{Bucket: u.s.bucket(), Key: u.s.full(u.key), UploadId: &u.id, PartNumber: aws.Int32(int32(n + 1)),
-		Body: bytes.NewReader(body), ContentLength: aws.Int64(int64(len(body)))}
-	var md5sum [16]byte
+		Body: body, ContentLength: aws.Int64(body.size)}
+	// What the server wants to be told of the body beside its CRC is taken
+	// before it is sent.
+	sum5, sum256 := md5.New(), sha256.New()
+	var also []io.Writer
+	sign := unsigned
 	if u.s.cfg.Checksums == ChecksumMD5 {
-		md5sum = md5.Sum(body)
-		in.ContentMD5 = aws.String(contentMD5(body))
+		also = append(also, sum5)
 	} else {
 		in.ChecksumCRC64NVME = aws.String(FormatCRC64NVME(crc))
 	}
-	out, err := u.s.client.UploadPart(ctx, in)
+	if !u.s.secure() {
+		also = append(also, sum256)
+	}
+	if len(also) > 0 {
+		summed, err := sumSection(body.src, body.off, body.size, io.MultiWriter(also...))
+		if err == nil && summed != crc {
+			err = ErrSourceChanged
+		}
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", op, u.key, err)
+		}
+	}
+	if u.s.cfg.Checksums == ChecksumMD5 {
+		in.ContentMD5 = aws.String(base64.StdEncoding.EncodeToString(sum5.Sum(nil)))
+	}
+	if !u.s.secure() {
+		sign = signed(hex.EncodeToString(sum256.Sum(nil)))
+	}
+	out, err := u.s.client.UploadPart(ctx, in, sign)
+	// The SDK is done with the body by now; whatever still reads it gets
+	// nothing more, so that the caller may fill it anew.
+	body.close()
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if bad := body.verdict(crc, err == nil); bad != nil {
+		delete(u.parts, n)
+		return fmt.Errorf("%s %s: %w", op, u.key, bad)
+	}
 	if err != nil {
 		delete(u.parts, n) // it may be the old one or the new one now
-		return u.s.fail(fmt.Sprintf("send part %d of", n), u.key, err)
+		err = u.s.fail(op, u.key, err)
+		if errors.Is(err, ErrChecksum) {
+			// The line's fault, or that of a file that has changed meanwhile.
+			if now, bad := sumSection(body.src, body.off, body.size, nil); bad != nil || now != crc {
+				return fmt.Errorf("%s %s: %w", op, u.key, cmp.Or(bad, ErrSourceChanged))
+			}
+		}
+		return err
 	}
 	etag := aws.ToString(out.ETag)
 	said := aws.ToString(out.ChecksumCRC64NVME)
@@ -80,7 +130,7 @@ func (u *s3Upload) Part(ctx context.Context, n int, body []byte) error {
 			err: fmt.Errorf("part %d has %s, the server took %s", n, *in.ChecksumCRC64NVME, said)}
 	}
 	if in.ContentMD5 != nil {
-		etag = `"` + hex.EncodeToString(md5sum[:]) + `"`
+		etag = `"` + hex.EncodeToString(sum5.Sum(nil)) + `"`
 	}
 	u.parts[n] = s3Part{crc, etag}
 	return nil

@@ -12,10 +12,17 @@ var ErrSourceChanged = errors.New("the spool's image no longer matches what was 
 
 // SendOptions are what a caller of Send may hook in; all may be nil.
 type SendOptions struct {
+	Hooks
 	// Progress is told how many bytes the store holds, of how many: payload,
 	// and tag files with a Source. done falls back when a file has to be begun
 	// anew.
 	Progress func(done, total int64)
+	// Live gives the upload of a payload file that was begun while the file
+	// was still being written, or nil. A store that cannot say what a part of
+	// an unfinished upload holds knows it only through that one.
+	Live func(key string) Upload
+	// Sent is called when the store has taken a part.
+	Sent func(key string, n int)
 	// BeforeComplete is called with the key of a payload file, or of a tag file
 	// with a Source, before the store is told to make it visible, so that the
 	// intent can be written down first. It is not called for a file that the
@@ -23,9 +30,17 @@ type SendOptions struct {
 	BeforeComplete func(key string) error
 	// AfterComplete is called when the store has confirmed such a file.
 	AfterComplete func(key string, info Info) error
-	// Retry is asked after a failure that waiting may mend: it waits and
-	// returns nil to have the same step tried again, or returns the error that
-	// Send shall end with. Without it the first failure ends Send.
+}
+
+// Hooks are how a caller shares a store among many: both may be nil.
+type Hooks struct {
+	// Turn is asked before each request or part: it waits until bytes may be
+	// sent (0 for a request without any to speak of), of left that are still to
+	// be sent. done is told how it went.
+	Turn func(ctx context.Context, left, bytes int64) (done func(error), err error)
+	// Retry is asked after a failure that waiting may mend: it returns nil to
+	// have the same step tried again, or the error that all shall end with. It
+	// or Turn waits. Without it the first failure ends all.
 	Retry func(ctx context.Context, err error) error
 }
 
@@ -42,9 +57,9 @@ type SendResult struct {
 
 // Send brings a bag into a store: payload first, then the tag files, large and
 // small, the tag manifest last of all. It may be called again after any failure or crash and
-// goes on where it was; parts that the store holds are read from the source
-// again, to prove them, but not sent. Every byte sent is held against the
-// checksum taken at the seal.
+// goes on where it was; parts that the store holds are not sent again, and not
+// read again either where the payload comes with its Sums. Every byte sent is
+// held against the checksum taken at the seal.
 //
 // Errors: ErrSourceChanged, ErrExists when the store has another bag under
 // this prefix, ErrPermanent, or one that trying again may mend.
@@ -56,7 +71,7 @@ func Send(ctx context.Context, store Store, bag Bag, opts SendOptions) (SendResu
 	}
 	last := tags[len(tags)-1]
 	res.TagManifest = last.SHA512
-	err = persist(ctx, opts, func() error {
+	err = opts.persist(ctx, bag.inParts(), 0, func() error {
 		_, err := store.Stat(ctx, bag.Key(last.Path))
 		res.AlreadyWhole = err == nil
 		if errors.Is(err, ErrNotFound) {
@@ -82,25 +97,34 @@ func Send(ctx context.Context, store Store, bag Bag, opts SendOptions) (SendResu
 			}
 			continue
 		}
-		if err := persist(ctx, opts, func() error { return store.Put(ctx, bag.Key(f.Path), f.Body) }); err != nil {
+		put := func() error { return store.Put(ctx, bag.Key(f.Path), f.Body) }
+		if err := opts.persist(ctx, s.left(), int64(len(f.Body)), put); err != nil {
 			return res, err
 		}
 	}
 	return res, nil
 }
 
-// persist runs step until it succeeds, until its error is final, or until the
-// caller has had enough.
-func persist(ctx context.Context, opts SendOptions, step func() error) error {
+// persist runs step when it is its turn, until it succeeds, until its error is
+// final, or until the caller has had enough.
+func (h Hooks) persist(ctx context.Context, left, bytes int64, step func() error) error {
 	for {
+		done := func(error) {}
+		if h.Turn != nil {
+			var err error
+			if done, err = h.Turn(ctx, left, bytes); err != nil {
+				return err
+			}
+		}
 		err := step()
-		if err == nil || opts.Retry == nil || final(err) {
+		done(err)
+		if err == nil || h.Retry == nil || final(err) {
 			return err
 		}
 		if ctx.Err() != nil {
 			return err
 		}
-		if err := opts.Retry(ctx, err); err != nil {
+		if err := h.Retry(ctx, err); err != nil {
 			return err
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -22,9 +21,13 @@ type sender struct {
 const fresh = 3
 
 func (s *sender) payload(ctx context.Context, key string, p Payload) (Info, error) {
+	var live Upload
+	if s.opts.Live != nil {
+		live = s.opts.Live(key)
+	}
 	before := s.done
 	for try := 1; ; try++ {
-		info, err := s.upload(ctx, key, p)
+		info, err := s.upload(ctx, key, p, live)
 		if err == nil {
 			s.done = before + p.Size
 			s.progress()
@@ -36,18 +39,20 @@ func (s *sender) payload(ctx context.Context, key string, p Payload) (Info, erro
 		if !errors.Is(err, ErrUploadGone) || try == fresh || ctx.Err() != nil {
 			return Info{}, err
 		}
-		s.done = before
+		s.done, live = before, nil
 	}
 }
 
-func (s *sender) upload(ctx context.Context, key string, p Payload) (info Info, err error) {
-	var up Upload
-	err = persist(ctx, s.opts, func() error {
-		up, err = s.store.Begin(ctx, key, p.Size)
-		return err
-	})
-	if err != nil {
-		return Info{}, err
+// upload brings the file in by the upload that is given, or by one of its own.
+func (s *sender) upload(ctx context.Context, key string, p Payload, up Upload) (info Info, err error) {
+	if up == nil {
+		err = s.opts.persist(ctx, s.left(), 0, func() error {
+			up, err = s.store.Begin(ctx, key, p.Size)
+			return err
+		})
+		if err != nil {
+			return Info{}, err
+		}
 	}
 	if !up.Stored() {
 		if err := s.parts(ctx, key, up, p); err != nil {
@@ -59,7 +64,7 @@ func (s *sender) upload(ctx context.Context, key string, p Payload) (info Info, 
 			}
 		}
 	}
-	err = persist(ctx, s.opts, func() error {
+	err = s.opts.persist(ctx, s.left(), 0, func() error {
 		info, err = up.Complete(ctx, p.CRC64NVME)
 		if errors.Is(err, ErrChecksum) { // the parts will not add up another time either
 			return &fault{store: s.store.Name(), op: "complete", key: key, kind: ErrPermanent, err: err}
@@ -69,45 +74,31 @@ func (s *sender) upload(ctx context.Context, key string, p Payload) (info Info, 
 	return info, err
 }
 
-// part is one part on its way from the source to the store.
+// part is one part on its way from the file to the store.
 type part struct {
 	n    int
-	body []byte
+	size int64
+	crc  uint64
 	held bool
 }
 
-// parts reads the file from end to end, sends what the store does not hold and
-// proves that all of it is what was sealed. Two buffers go round: one is read
-// into while the other is sent.
+// parts sends what the store does not hold and proves that all of it is what
+// was sealed: by the file's sums, or by reading it from end to end, one part
+// ahead of the one that is sent.
 func (s *sender) parts(ctx context.Context, key string, up Upload, p Payload) error {
-	buffers := make(chan []byte, 2)
-	for range min(2, up.Parts()) {
-		buffers <- make([]byte, min(up.PartSize(), p.Size))
-	}
 	work := make(chan part)
 	g, ctx := errgroup.WithContext(ctx)
 	var whole uint64
 	g.Go(func() error {
 		defer close(work)
 		for n := range up.Parts() {
-			var buf []byte
-			select {
-			case buf = <-buffers:
-			case <-ctx.Done():
-				return ctx.Err()
+			crc, size, err := p.sum(up, n)
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.Path, err)
 			}
-			off := int64(n) * up.PartSize()
-			body := buf[:min(up.PartSize(), p.Size-off)]
-			if got, err := p.Source.ReadAt(body, off); got < len(body) {
-				if err == nil || errors.Is(err, io.EOF) {
-					return fmt.Errorf("%s ends at byte %d of %d: %w", p.Path, off+int64(got), p.Size, ErrSourceChanged)
-				}
-				return fmt.Errorf("read %s at byte %d: %w", p.Path, off, err)
-			}
-			crc := CRC64NVME(body)
-			whole = CombineCRC64NVME(whole, crc, int64(len(body)))
+			whole = CombineCRC64NVME(whole, crc, size)
 			select {
-			case work <- part{n, body, up.Has(n, crc)}:
+			case work <- part{n, size, crc, up.Has(n, crc)}:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
@@ -119,15 +110,17 @@ func (s *sender) parts(ctx context.Context, key string, up Upload, p Payload) er
 			if w.held {
 				s.res.HeldParts++
 			} else {
-				if err := persist(ctx, s.opts, func() error { return up.Part(ctx, w.n, w.body) }); err != nil {
+				if err := s.opts.persist(ctx, s.left(), w.size, func() error { return up.PartFrom(ctx, w.n, p.Source, w.crc) }); err != nil {
 					return err
 				}
 				s.res.SentParts++
-				s.res.SentBytes += int64(len(w.body))
+				s.res.SentBytes += w.size
+				if s.opts.Sent != nil {
+					s.opts.Sent(key, w.n)
+				}
 			}
-			s.done += int64(len(w.body))
+			s.done += w.size
 			s.progress()
-			buffers <- w.body[:cap(w.body)]
 		}
 		return nil
 	})
@@ -140,6 +133,23 @@ func (s *sender) parts(ctx context.Context, key string, up Upload, p Payload) er
 	}
 	return nil
 }
+
+// sum is what part n of an upload must have, and its size.
+func (p Payload) sum(up Upload, n int) (crc uint64, size int64, err error) {
+	off := int64(n) * up.PartSize()
+	size = min(up.PartSize(), p.Size-off)
+	if p.Sums == nil || up.PartSize()%mib != 0 {
+		crc, err = sumSection(p.Source, off, size, nil)
+		return crc, size, err
+	}
+	for at := off; at < off+size; at += mib {
+		crc = CombineCRC64NVME(crc, p.Sums[at/mib], min(mib, p.Size-at))
+	}
+	return crc, size, nil
+}
+
+// left is how many bytes of what is sent in parts the store does not hold yet.
+func (s *sender) left() int64 { return s.total - s.done }
 
 func (s *sender) progress() {
 	if s.opts.Progress != nil {

@@ -60,6 +60,14 @@ func (u *watchedUpload) Part(ctx context.Context, n int, body []byte) error {
 	return u.Upload.Part(ctx, n, body)
 }
 
+func (u *watchedUpload) PartFrom(ctx context.Context, n int, src io.ReaderAt, crc uint64) error {
+	if err := u.w.failing("part", u.key, n); err != nil {
+		return err
+	}
+	u.w.parts++
+	return u.Upload.PartFrom(ctx, n, src, crc)
+}
+
 func (u *watchedUpload) Complete(ctx context.Context, crc uint64) (archive.Info, error) {
 	if err := u.w.failing("complete", u.key, 0); err != nil {
 		return archive.Info{}, err
@@ -156,8 +164,8 @@ func TestSendGoesOn(t *testing.T) {
 	}
 }
 
-// With a Retry hook one call of Send lives through failures of every step and
-// reads the source once.
+// With a Retry hook one call of Send lives through failures of every step, and
+// reads the source once to sum it and once to send it.
 func TestSendRetries(t *testing.T) {
 	w := &watched{Store: openDir(t, filepath.Join(t.TempDir(), "store"))}
 	seen := map[string]int{}
@@ -172,23 +180,23 @@ func TestSendRetries(t *testing.T) {
 	src := &countingSource{ReaderAt: bag.Payload[0].Source}
 	bag.Payload[0].Source = src
 	waits := 0
-	if _, err := archive.Send(t.Context(), w, bag, archive.SendOptions{Retry: func(_ context.Context, err error) error {
+	if _, err := archive.Send(t.Context(), w, bag, archive.SendOptions{Hooks: archive.Hooks{Retry: func(_ context.Context, err error) error {
 		if !errors.Is(err, errCable) {
 			return err
 		}
 		waits++
 		return nil
-	}}); err != nil {
+	}}}); err != nil {
 		t.Fatal(err)
 	}
-	if waits != 2*len(seen) || src.n != int64(len(bigImage)) {
+	if waits != 2*len(seen) || src.n != 2*int64(len(bigImage)) {
 		t.Errorf("%d waits for %d steps, %d bytes read", waits, len(seen), src.n)
 	}
 	// What cannot mend is not asked about.
 	w.fail = func(op, key string, n int) error { return fmt.Errorf("no: %w", archive.ErrPermanent) }
 	other := bagOf(bigImage)
 	other.Prefix = "other/v1"
-	if _, err := archive.Send(t.Context(), w, other, archive.SendOptions{Retry: func(context.Context, error) error { t.Error("asked"); return nil }}); !errors.Is(err, archive.ErrPermanent) {
+	if _, err := archive.Send(t.Context(), w, other, archive.SendOptions{Hooks: archive.Hooks{Retry: func(context.Context, error) error { t.Error("asked"); return nil }}}); !errors.Is(err, archive.ErrPermanent) {
 		t.Error(err)
 	}
 }

@@ -84,6 +84,12 @@ type Upload interface {
 	// Part sends part n (from 0), or sends it again: the last bytes sent count.
 	// The body is the caller's again when Part returns.
 	Part(ctx context.Context, n int, body []byte) error
+	// PartFrom sends part n out of src, which is the whole object, as Part does
+	// and without holding the part in memory. crc is the part's CRC64NVME as it
+	// was summed before: if src gives other bytes, the error is
+	// ErrSourceChanged; if it cannot be read, ErrSource. The store does not
+	// count as holding the part then.
+	PartFrom(ctx context.Context, n int, src io.ReaderAt, crc uint64) error
 	// Complete makes the object visible, only if absent, and has the store
 	// confirm crc, the CRC64NVME of the whole object. It may be called again
 	// after a lost reply: an object of this size and checksum is success, one
