@@ -1,5 +1,13 @@
 package archive
 
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
 // Held is how many bytes a ReaderAt keeps.
 func Held(r *ReaderAt) (n int64) {
 	r.mu.Lock()
@@ -8,4 +16,14 @@ func Held(r *ReaderAt) (n int64) {
 		n += int64(len(e.Value.(*stretch).data))
 	}
 	return n
+}
+
+// DialTo has a store's requests come to h, whatever name they are for.
+func DialTo(t *testing.T, s *S3, h http.Handler) {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	s.quick.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
+	}
 }

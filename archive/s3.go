@@ -9,13 +9,12 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
@@ -23,6 +22,9 @@ import (
 type Checksums string
 
 const (
+	// ChecksumAuto is CRC64NVME where a probe has found that the server checks
+	// it, else MD5.
+	ChecksumAuto Checksums = "auto"
 	// ChecksumCRC64NVME is the default: a checksum for every part and one for
 	// the whole object, which the store keeps.
 	ChecksumCRC64NVME Checksums = "crc64nvme"
@@ -46,11 +48,19 @@ type S3Config struct {
 	// most servers other than AWS want it.
 	PathStyle bool
 	// AccessKeyFile and SecretKeyFile hold one line each. With neither set the
-	// SDK's default chain is asked (environment, shared config, instance role).
+	// SDK's default chain is asked: environment, shared config and credentials
+	// files, container and instance role. Profile and SharedConfigFile say which
+	// profile of which file; empty, the SDK goes by AWS_PROFILE and the like.
 	AccessKeyFile, SecretKeyFile string
+	Profile, SharedConfigFile    string
 	CAFile                       string    // PEM, trusted besides the system's
 	Checksums                    Checksums // empty: crc64nvme
 	PartSize                     int64     // bytes, 0 for the default, at least 5 MiB
+	Keep                         Keep
+	// Capabilities is the file that what the bucket can do is recorded in. With
+	// it the bucket is probed before the first write; without it nothing is known
+	// of the server and the cautious way is taken.
+	Capabilities string
 
 	ConnectTimeout time.Duration // 0: 10 s
 	// StallTimeout ends a connection on which no byte moved for so long; 0: 60 s.
@@ -66,6 +76,11 @@ type S3 struct {
 	client *s3.Client
 	quick  *http.Client
 	slow   *http.Client // for CompleteMultipartUpload
+
+	known    atomic.Pointer[Capabilities]
+	unprobed atomic.Pointer[string] // why it is not known
+	probing  chan struct{}          // held by who probes
+	tried    time.Time              // when a probe was last begun; by who probes
 }
 
 // NewS3 makes the store's handle. It reads the files that cfg names and sends
@@ -78,7 +93,8 @@ func NewS3(ctx context.Context, cfg S3Config) (*S3, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &S3{cfg: cfg, quick: newHTTPClient(cfg, pool, cfg.StallTimeout), slow: newHTTPClient(cfg, pool, cfg.CompleteTimeout)}
+	s := &S3{cfg: cfg, quick: newHTTPClient(cfg, pool, cfg.StallTimeout), slow: newHTTPClient(cfg, pool, cfg.CompleteTimeout), probing: make(chan struct{}, 1)}
+	s.known.Store(cfg.loadCapabilities())
 	creds, err := cfg.credentials(ctx)
 	if err != nil {
 		return nil, err
@@ -124,12 +140,18 @@ func (c *S3Config) check() error {
 	if (c.AccessKeyFile == "") != (c.SecretKeyFile == "") {
 		return fmt.Errorf("store %s: access key file and secret key file are given together or not at all", c.Name)
 	}
+	if c.AccessKeyFile != "" && (c.Profile != "" || c.SharedConfigFile != "") {
+		return fmt.Errorf("store %s: a profile and key files exclude each other", c.Name)
+	}
 	switch c.Checksums {
 	case "":
 		c.Checksums = ChecksumCRC64NVME
-	case ChecksumCRC64NVME, ChecksumMD5:
+	case ChecksumAuto, ChecksumCRC64NVME, ChecksumMD5:
 	default:
-		return fmt.Errorf("store %s: checksums %q is neither %s nor %s", c.Name, c.Checksums, ChecksumCRC64NVME, ChecksumMD5)
+		return fmt.Errorf("store %s: checksums %q is none of %s, %s, %s", c.Name, c.Checksums, ChecksumAuto, ChecksumCRC64NVME, ChecksumMD5)
+	}
+	if err := c.Keep.Check(); err != nil {
+		return fmt.Errorf("store %s: %w", c.Name, err)
 	}
 	if c.PartSize != 0 && c.PartSize < minPartSize {
 		return fmt.Errorf("store %s: a part size of %d bytes is below S3's least, %d", c.Name, c.PartSize, minPartSize)
@@ -151,27 +173,6 @@ func (c *S3Config) check() error {
 	return nil
 }
 
-// credentials come from the files alone, or from the SDK's default chain with
-// all that it looks at.
-func (c *S3Config) credentials(ctx context.Context) (aws.CredentialsProvider, error) {
-	if c.AccessKeyFile == "" {
-		base, err := config.LoadDefaultConfig(ctx, config.WithRegion(c.Region))
-		if err != nil {
-			return nil, fmt.Errorf("store %s: look for AWS credentials: %w", c.Name, err)
-		}
-		return base.Credentials, nil
-	}
-	key, err := secret(c.AccessKeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("store %s: access key: %w", c.Name, err)
-	}
-	sec, err := secret(c.SecretKeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("store %s: secret key: %w", c.Name, err)
-	}
-	return credentials.NewStaticCredentialsProvider(key, sec, ""), nil
-}
-
 func (c *S3Config) pool() (*x509.CertPool, error) {
 	if c.CAFile == "" {
 		return nil, nil // the system's
@@ -188,19 +189,6 @@ func (c *S3Config) pool() (*x509.CertPool, error) {
 		return nil, fmt.Errorf("store %s: CA file %s holds no certificate", c.Name, c.CAFile)
 	}
 	return pool, nil
-}
-
-// secret reads a file of one line.
-func secret(path string) (string, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	s := strings.TrimSpace(string(b))
-	if s == "" || strings.ContainsAny(s, "\r\n") {
-		return "", fmt.Errorf("file %s does not hold exactly one line", path)
-	}
-	return s, nil
 }
 
 // Name is the store's name in the config.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -24,7 +25,8 @@ func (s *S3) Begin(ctx context.Context, key string, size int64) (Upload, error) 
 	if err != nil {
 		return nil, s.bad("begin", key, err)
 	}
-	u := &s3Upload{s: s, key: key, plan: p, parts: map[int]s3Part{}}
+	known := s.abilities(ctx)
+	u := &s3Upload{s: s, key: key, plan: p, known: known, sums: s.sums(known), parts: map[int]s3Part{}}
 	switch info, err := s.head(ctx, "begin", key); {
 	case err == nil && info.Size != size:
 		return nil, &fault{store: s.cfg.Name, op: "begin", key: key, kind: ErrExists}
@@ -37,7 +39,7 @@ func (s *S3) Begin(ctx context.Context, key string, size int64) (Upload, error) 
 	if size == 0 {
 		return u, nil // S3 has no upload of no parts: Complete puts the object
 	}
-	ids, err := s.unfinished(ctx, key)
+	ids, err := u.unfinished(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +58,11 @@ func (s *S3) Begin(ctx context.Context, key string, size int64) (Upload, error) 
 
 // unfinished gives the ids of the unfinished uploads of exactly this key, the
 // newest first.
-func (s *S3) unfinished(ctx context.Context, key string) ([]string, error) {
+func (u *s3Upload) unfinished(ctx context.Context) ([]string, error) {
+	s, key := u.s, u.key
+	if u.known.Can(ListUploads) == Unable {
+		return nil, nil
+	}
 	in := &s3.ListMultipartUploadsInput{Bucket: s.bucket(), Prefix: s.full(key)}
 	var found []types.MultipartUpload
 	for {
@@ -64,11 +70,11 @@ func (s *S3) unfinished(ctx context.Context, key string) ([]string, error) {
 		if err != nil {
 			return nil, s.fail("look for an unfinished upload of", key, err)
 		}
-		for _, u := range out.Uploads {
-			if aws.ToString(u.Key) != *in.Prefix || !s.fits(u.ChecksumAlgorithm, u.ChecksumType) {
+		for _, l := range out.Uploads {
+			if aws.ToString(l.Key) != *in.Prefix || !u.fits(l.ChecksumAlgorithm, l.ChecksumType) {
 				continue
 			}
-			found = append(found, u)
+			found = append(found, l)
 		}
 		if !aws.ToBool(out.IsTruncated) {
 			break
@@ -89,16 +95,20 @@ func (s *S3) unfinished(ctx context.Context, key string) ([]string, error) {
 
 // fits: an upload begun with other checksums cannot be completed with ours. A
 // server that does not tell is believed until it refuses.
-func (s *S3) fits(a types.ChecksumAlgorithm, t types.ChecksumType) bool {
-	if s.cfg.Checksums == ChecksumMD5 {
+func (u *s3Upload) fits(a types.ChecksumAlgorithm, t types.ChecksumType) bool {
+	if u.sums == ChecksumMD5 {
 		return a == ""
 	}
 	return (a == "" || a == types.ChecksumAlgorithmCrc64nvme) && (t == "" || t == types.ChecksumTypeFullObject)
 }
 
 // held asks the server which parts it has. That, and no note of ours, is the
-// truth.
+// truth. Of a server that cannot be asked it is none: all are sent again.
 func (u *s3Upload) held(ctx context.Context) error {
+	if u.known.Can(ListParts) == Unable {
+		u.parts = map[int]s3Part{}
+		return nil
+	}
 	in := &s3.ListPartsInput{Bucket: u.s.bucket(), Key: u.s.full(u.key), UploadId: &u.id}
 	parts := map[int]s3Part{}
 	for {
@@ -128,7 +138,9 @@ func (u *s3Upload) held(ctx context.Context) error {
 
 func (u *s3Upload) create(ctx context.Context) error {
 	in := &s3.CreateMultipartUploadInput{Bucket: u.s.bucket(), Key: u.s.full(u.key)}
-	crc := u.s.cfg.Checksums == ChecksumCRC64NVME
+	u.s.cfg.keepCreate(in)
+	u.s.cfg.lockCreate(in, time.Now())
+	crc := u.sums == ChecksumCRC64NVME
 	if crc {
 		in.ChecksumAlgorithm, in.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
 	}
@@ -142,7 +154,7 @@ func (u *s3Upload) create(ctx context.Context) error {
 	}
 	if crc && out.ChecksumAlgorithm != types.ChecksumAlgorithmCrc64nvme {
 		return &fault{store: u.s.cfg.Name, op: "begin", key: u.key, kind: ErrPermanent, err: errors.New("the server does not take CRC64NVME checksums"),
-			hint: `set checksums = "md5" for this store`}
+			hint: `set checksums = "auto" for this store`}
 	}
 	return nil
 }

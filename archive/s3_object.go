@@ -11,6 +11,7 @@ import (
 	"iter"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -18,13 +19,27 @@ import (
 )
 
 // Put sends the object with its checksum, under the condition that no object
-// has its key.
+// has its key. Where the server is not known to heed that, a look comes first.
 func (s *S3) Put(ctx context.Context, key string, body []byte) error {
 	if err := CheckKey(key); err != nil {
 		return s.bad("put", "", err)
 	}
-	in := &s3.PutObjectInput{Bucket: s.bucket(), Key: s.full(key), Body: bytes.NewReader(body), ContentLength: aws.Int64(int64(len(body))), IfNoneMatch: aws.String("*")}
-	if s.cfg.Checksums == ChecksumMD5 {
+	known := s.abilities(ctx)
+	in := &s3.PutObjectInput{Bucket: s.bucket(), Key: s.full(key), Body: bytes.NewReader(body), ContentLength: aws.Int64(int64(len(body)))}
+	ifNoneMatch, look := guard(known.Can(PutIfNoneMatch))
+	in.IfNoneMatch = ifNoneMatch
+	if look {
+		if _, err := s.head(ctx, "put", key); err == nil {
+			return s.same(ctx, key, body)
+		} else if !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	s.cfg.keepPut(in)
+	if !strings.HasPrefix(key, ProbePrefix) {
+		s.cfg.lockPut(in, time.Now())
+	}
+	if s.sums(known) == ChecksumMD5 {
 		in.ContentMD5 = aws.String(contentMD5(body))
 	} else {
 		in.ChecksumCRC64NVME = aws.String(FormatCRC64NVME(CRC64NVME(body)))
@@ -88,7 +103,7 @@ func (s *S3) headETag(ctx context.Context, op, key string) (Info, string, error)
 		return Info{}, "", s.notFound(ctx, op, key)
 	}
 	if err != nil {
-		return Info{}, "", s.fail(op, key, err)
+		return Info{}, "", s.fail(op, key, s.explained(ctx, err))
 	}
 	if out.ContentLength == nil || *out.ContentLength < 0 {
 		return Info{}, "", s.fail(op, key, errors.New("the server does not say how long the object is"))
@@ -111,9 +126,22 @@ func (s *S3) notFound(ctx context.Context, op, key string) error {
 	}
 	if _, status := code(err); status == http.StatusNotFound {
 		return &fault{store: s.cfg.Name, op: op, key: key, kind: ErrPermanent, err: fmt.Errorf("there is no bucket %s", s.cfg.Bucket),
-			hint: "create it, or mend its name or the endpoint in the config"}
+			hint: "create bucket " + s.cfg.Bucket + ", or mend its name or the endpoint in the config"}
 	}
-	return s.fail("look at the bucket for", key, err)
+	return s.fail("look at the bucket for", key, s.explained(ctx, err))
+}
+
+// explained asks for the reason of a refusal that came without a body, as all
+// answers to HEAD do: the shortest listing is refused for the same one.
+func (s *S3) explained(ctx context.Context, err error) error {
+	if _, status := code(err); status < 300 || status >= 500 {
+		return err
+	}
+	_, why := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: s.bucket(), Prefix: s.full(ProbePrefix), MaxKeys: aws.Int32(1)})
+	if name, status := code(why); name != "" && status != 0 {
+		return why
+	}
+	return err
 }
 
 // List asks for one page after another. Servers tell no CRC64NVME in a listing.

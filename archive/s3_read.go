@@ -54,12 +54,14 @@ func (s *S3) Read(ctx context.Context, key string, offset, length int64) (io.Rea
 	return s.reader(ctx, key, out.Body, length), nil
 }
 
+var errRange = errors.New("asked for a range, the server answered with none that can be read")
+
 // checkRange holds Content-Range (RFC 9110, 14.4) and Content-Length against
 // what was asked for.
 func (s *S3) checkRange(out *s3.GetObjectOutput, key string, offset, length int64) error {
 	first, last, size, err := contentRange(aws.ToString(out.ContentRange))
 	if err != nil {
-		return s.fail("read", key, fmt.Errorf("asked for a range, the server answered with none that can be read: %w", err))
+		return s.fail("read", key, fmt.Errorf("%w: %w", errRange, err))
 	}
 	if first == offset && last < offset+length-1 && size == last+1 {
 		return s.bad("read", key, fmt.Errorf("%d bytes from byte %d of an object with %d", length, offset, size))

@@ -32,6 +32,8 @@ type s3Upload struct {
 	plan   plan
 	id     string
 	stored bool
+	known  *Capabilities // when it was begun
+	sums   Checksums
 
 	mu    sync.Mutex
 	parts map[int]s3Part // from 0
@@ -78,7 +80,7 @@ func (u *s3Upload) send(ctx context.Context, n int, body *section, crc uint64) e
 	sum5, sum256 := md5.New(), sha256.New()
 	var also []io.Writer
 	sign := unsigned
-	if u.s.cfg.Checksums == ChecksumMD5 {
+	if u.sums == ChecksumMD5 {
 		also = append(also, sum5)
 	} else {
 		in.ChecksumCRC64NVME = aws.String(FormatCRC64NVME(crc))
@@ -95,7 +97,7 @@ func (u *s3Upload) send(ctx context.Context, n int, body *section, crc uint64) e
 			return fmt.Errorf("%s %s: %w", op, u.key, err)
 		}
 	}
-	if u.s.cfg.Checksums == ChecksumMD5 {
+	if u.sums == ChecksumMD5 {
 		in.ContentMD5 = aws.String(base64.StdEncoding.EncodeToString(sum5.Sum(nil)))
 	}
 	if !u.s.secure() {
@@ -150,7 +152,7 @@ func (u *s3Upload) Complete(ctx context.Context, crc uint64) (Info, error) {
 		}
 		crcs[n] = p.crc
 		part := types.CompletedPart{PartNumber: aws.Int32(int32(n + 1)), ETag: aws.String(p.etag)}
-		if u.s.cfg.Checksums == ChecksumCRC64NVME {
+		if u.sums == ChecksumCRC64NVME {
 			part.ChecksumCRC64NVME = aws.String(FormatCRC64NVME(p.crc))
 		}
 		done = append(done, part)
@@ -170,9 +172,15 @@ func (u *s3Upload) Complete(ctx context.Context, crc uint64) (Info, error) {
 		}
 		return u.confirm(ctx, crc)
 	}
-	in := &s3.CompleteMultipartUploadInput{Bucket: u.s.bucket(), Key: u.s.full(u.key), UploadId: &u.id, IfNoneMatch: aws.String("*"),
+	ifNoneMatch, look := guard(u.known.Can(CompleteIfNoneMatch))
+	if look {
+		if info, err := u.confirm(ctx, crc); !errors.Is(err, ErrNotFound) {
+			return info, err
+		}
+	}
+	in := &s3.CompleteMultipartUploadInput{Bucket: u.s.bucket(), Key: u.s.full(u.key), UploadId: &u.id, IfNoneMatch: ifNoneMatch,
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: done}}
-	if u.s.cfg.Checksums == ChecksumCRC64NVME {
+	if u.sums == ChecksumCRC64NVME {
 		in.ChecksumCRC64NVME, in.ChecksumType = aws.String(FormatCRC64NVME(crc)), types.ChecksumTypeFullObject
 		in.MpuObjectSize = &u.plan.size
 	}
@@ -229,7 +237,7 @@ func (u *s3Upload) etag() string {
 	h := md5.New()
 	for n := range u.plan.parts() {
 		raw, err := hex.DecodeString(strings.Trim(u.parts[n].etag, `"`))
-		if err != nil || len(raw) != md5.Size || u.s.cfg.Checksums != ChecksumMD5 {
+		if err != nil || len(raw) != md5.Size || u.sums != ChecksumMD5 {
 			return "none"
 		}
 		h.Write(raw)

@@ -122,6 +122,7 @@ func (d *desk) status(jobs []JobStatus) StoreStatus {
 	d.mu.Lock()
 	st := StoreStatus{Name: d.store.Name(), Required: d.store.Required, Message: d.message}
 	d.mu.Unlock()
+	st.Notes = append([]string{}, archive.NotesOf(d.store.Store)...)
 	for _, j := range jobs {
 		if !j.Step.atLeast(StepSealed) {
 			continue

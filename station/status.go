@@ -55,6 +55,8 @@ type StoreStatus struct {
 	Waiting  int        `json:"waiting"` // images not stored there yet
 	Oldest   *time.Time `json:"oldest"`  // when the oldest of them was sealed
 	Message  string     `json:"message"` // the last failure, empty when the last try went well
+	// Notes are what a person ought to know of the store: what its server lacks.
+	Notes []string `json:"notes"`
 }
 
 // Status tells what the station is doing now.

@@ -72,8 +72,18 @@ type StoreConfig struct {
 	PathStyle     bool   `toml:"path_style"`
 	AccessKeyFile string `toml:"access_key_file"`
 	SecretKeyFile string `toml:"secret_key_file"`
+	Profile       string `toml:"profile"`
+	SharedConfig  string `toml:"shared_config_file"`
 	CAFile        string `toml:"ca_file"`
 	Checksums     string `toml:"checksums"`
+	StorageClass  string `toml:"storage_class"`
+	Encryption    string `toml:"encryption"`
+	KMSKey        string `toml:"kms_key"`
+	Retain        string `toml:"retain"`
+	RetainMode    string `toml:"retain_mode"`
+	LegalHold     bool   `toml:"legal_hold"`
+
+	capabilities string // file of what the bucket can do
 }
 
 type LogConfig struct {
@@ -225,7 +235,8 @@ func (c *Config) resolve() {
 	}
 	for i := range c.Stores {
 		s := &c.Stores[i]
-		s.Path, s.CAFile = c.absolute(s.Path), c.absolute(s.CAFile)
+		s.Path, s.CAFile, s.SharedConfig = c.absolute(s.Path), c.absolute(s.CAFile), c.secretPath(s.SharedConfig)
+		s.capabilities = c.capabilitiesOf(*s)
 		s.AccessKeyFile, s.SecretKeyFile = c.secretPath(s.AccessKeyFile), c.secretPath(s.SecretKeyFile)
 	}
 }

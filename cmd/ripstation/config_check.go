@@ -70,7 +70,9 @@ func (c *Config) validateStores(v *validator) {
 		case "directory":
 			v.path(key+".path", s.Path)
 			v.unset(key, "directory", map[string]bool{"endpoint": s.Endpoint != "", "region": s.Region != "", "bucket": s.Bucket != "", "prefix": s.Prefix != "", "path_style": s.PathStyle,
-				"access_key_file": s.AccessKeyFile != "", "secret_key_file": s.SecretKeyFile != "", "ca_file": s.CAFile != "", "checksums": s.Checksums != ""})
+				"access_key_file": s.AccessKeyFile != "", "secret_key_file": s.SecretKeyFile != "", "ca_file": s.CAFile != "", "checksums": s.Checksums != "",
+				"profile": s.Profile != "", "shared_config_file": s.SharedConfig != "", "storage_class": s.StorageClass != "", "encryption": s.Encryption != "", "kms_key": s.KMSKey != "",
+				"retain": s.Retain != "", "retain_mode": s.RetainMode != "", "legal_hold": s.LegalHold})
 		case "s3":
 			v.s3(key, s)
 		default:
@@ -167,7 +169,17 @@ func (v *validator) s3(key string, s StoreConfig) {
 	if (s.AccessKeyFile == "") != (s.SecretKeyFile == "") {
 		v.add(key, "access_key_file and secret_key_file go together; one of them is missing")
 	}
-	v.oneOf(key+".checksums", s.Checksums, "crc64nvme", "md5")
+	if s.AccessKeyFile != "" && (s.Profile != "" || s.SharedConfig != "") {
+		v.add(key, "access_key_file and profile or shared_config_file exclude each other")
+	}
+	v.oneOf(key+".checksums", s.Checksums, "auto", "crc64nvme", "md5")
+	keep, err := s.keep()
+	if err == nil {
+		err = keep.Check()
+	}
+	if err != nil {
+		v.add(key, "%v", err)
+	}
 }
 
 // validator gathers mistakes.

@@ -91,7 +91,7 @@ func (s *StoreConfig) complete() {
 			s.Region = "us-east-1"
 		}
 		if s.Checksums == "" {
-			s.Checksums = "crc64nvme"
+			s.Checksums = "auto"
 		}
 	}
 }

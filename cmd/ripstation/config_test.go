@@ -88,7 +88,7 @@ func TestExampleHoldsEveryKey(t *testing.T) {
 		t.Fatalf("with every # taken off: %v", err)
 	}
 	s3 := c.Stores[1]
-	bare := StoreConfig{Name: s3.Name, Type: "s3", Bucket: s3.Bucket, Endpoint: s3.Endpoint, AccessKeyFile: s3.AccessKeyFile, SecretKeyFile: s3.SecretKeyFile}
+	bare := StoreConfig{Name: s3.Name, Type: "s3", Bucket: s3.Bucket, Endpoint: s3.Endpoint, AccessKeyFile: s3.AccessKeyFile, SecretKeyFile: s3.SecretKeyFile, capabilities: s3.capabilities}
 	bare.complete()
 	if !reflect.DeepEqual(s3, bare) {
 		t.Errorf("the example's S3 store is\n%+v\nwith its defaults it is\n%+v", s3, bare)
@@ -143,6 +143,14 @@ func TestMistakesAreNamed(t *testing.T) {
 		{s3 + "prefix=\"../a\"", "store.s.prefix"},
 		{s3 + "access_key_file=\"x\"", "store.s: access_key_file and secret_key_file go together"},
 		{s3 + "checksums=\"none\"", "store.s.checksums"},
+		{s3 + "profile=\"p\"\naccess_key_file=\"x\"\nsecret_key_file=\"y\"", "store.s: access_key_file and profile"},
+		{s3 + "storage_class=\"GLACIER\"", "store.s: storage_class GLACIER"},
+		{s3 + "encryption=\"rot13\"", "store.s: encryption"},
+		{s3 + "kms_key=\"k\"", "store.s: kms_key"},
+		{s3 + "retain=\"forever\"\nretain_mode=\"governance\"", "store.s: retain:"},
+		{s3 + "retain=\"10y\"", "store.s: retain and retain_mode"},
+		{s3 + "retain=\"10y\"\nretain_mode=\"strict\"", "store.s: retain_mode"},
+		{"[[store]]\nname=\"a\"\ntype=\"directory\"\npath=\"/x\"\nlegal_hold=true", "store.a.legal_hold: a store of type directory has no such key"},
 		{"secret = \"x\"", `unknown key "secret"`},
 		{"[read\n", "line 2"},
 		{"\x00\x01garbage", "/etc/x.toml"},

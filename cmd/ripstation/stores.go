@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 
 	"ripstation/archive"
 	"ripstation/catalog"
@@ -35,15 +37,43 @@ func openStore(ctx context.Context, s StoreConfig, used bool) (archive.Store, er
 		// mounted, and must not be taken for a new store.
 		return archive.NewDir(archive.DirConfig{Name: s.Name, Root: s.Path, Create: !used})
 	}
-	st, err := archive.NewS3(ctx, archive.S3Config{
-		Name: s.Name, Endpoint: s.Endpoint, Region: s.Region, Bucket: s.Bucket, Prefix: s.Prefix, PathStyle: s.PathStyle,
-		AccessKeyFile: s.AccessKeyFile, SecretKeyFile: s.SecretKeyFile, CAFile: s.CAFile, Checksums: archive.Checksums(s.Checksums),
-	})
+	st, err := openS3(ctx, s)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w; keys that systemd hands to the service are there only while it runs: start the station and it does this with them, or give the keys' whole path in the configuration", err)
 	}
 	return st, err
 }
+
+func openS3(ctx context.Context, s StoreConfig) (*archive.S3, error) {
+	keep, err := s.keep()
+	if err != nil {
+		return nil, err
+	}
+	return archive.NewS3(ctx, archive.S3Config{
+		Name: s.Name, Endpoint: s.Endpoint, Region: s.Region, Bucket: s.Bucket, Prefix: s.Prefix, PathStyle: s.PathStyle,
+		AccessKeyFile: s.AccessKeyFile, SecretKeyFile: s.SecretKeyFile, Profile: s.Profile, SharedConfigFile: s.SharedConfig, CAFile: s.CAFile,
+		Checksums: archive.Checksums(s.Checksums), Keep: keep, Capabilities: s.capabilities,
+	})
+}
+
+// keep is how the bucket is to keep the store's objects.
+func (s StoreConfig) keep() (archive.Keep, error) {
+	retain, err := archive.ParseRetention(s.Retain)
+	if err != nil {
+		return archive.Keep{}, fmt.Errorf("retain: %w", err)
+	}
+	return archive.Keep{StorageClass: s.StorageClass, Encryption: s.Encryption, KMSKey: s.KMSKey, Retain: retain, RetainMode: s.RetainMode, LegalHold: s.LegalHold}, nil
+}
+
+// capabilities is the file that what a store's bucket can do is recorded in,
+// beside the spool. A store that moves gets another one.
+func (c *Config) capabilitiesOf(s StoreConfig) string {
+	place := sha256.Sum256([]byte(s.Endpoint + "\x00" + s.Bucket + "\x00" + s.Prefix))
+	return filepath.Join(c.stores(), fmt.Sprintf("%s-%x.json", s.Name, place[:4]))
+}
+
+// stores is the folder of what the station knows of its stores.
+func (c *Config) stores() string { return filepath.Join(filepath.Dir(c.Station.Spool), "stores") }
 
 // usedStores are the stores that the catalog knows a bag to have been in.
 func usedStores(ctx context.Context, cat *catalog.Catalog) (map[string]bool, error) {

@@ -80,7 +80,15 @@ func (a *app) printStatus(st station.Status) error {
 		}
 		fmt.Fprintf(w, "%s\t%v\t%d\t%s\t%s\n", one(s.Name), s.Required, s.Waiting, oldest, one(s.Message))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, s := range st.Stores {
+		for _, n := range s.Notes {
+			fmt.Fprintf(a.out, "%s: %s\n", one(s.Name), one(n))
+		}
+	}
+	return nil
 }
 
 func ptr[T any](v T) *T { return &v }
