@@ -7,8 +7,10 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"hash"
+	"slices"
 
 	"github.com/minio/crc64nvme"
 
@@ -25,30 +27,50 @@ type Digests struct {
 	CRC64NVME string `json:"crc64nvme"`
 }
 
-// digester takes all digests of the image at once, each in a goroutine of its own.
+// digester takes all digests of the image at once, block by block.
 type digester struct {
-	sha512, sha256, sha1, md5, crc hash.Hash
+	hashes [4]hash.Hash // SHA-512, SHA-256, SHA-1, MD5
+	crc    uint64       // CRC64NVME
+	sums   []uint64     // that of each block
 }
 
 func newDigester() *digester {
-	return &digester{sha512: sha512.New(), sha256: sha256.New(), sha1: sha1.New(), md5: md5.New(), crc: crc64nvme.New()}
+	return &digester{hashes: [4]hash.Hash{sha512.New(), sha256.New(), sha1.New(), md5.New()}}
 }
 
+// clone is a digester that goes on from the same place.
+func (d *digester) clone() *digester {
+	c := &digester{crc: d.crc, sums: slices.Clip(d.sums)}
+	for i, h := range d.hashes {
+		state, err := h.(hash.Cloner).Clone()
+		if err != nil {
+			panic(err) // only hashes that nobody can clone give one, and all of these can be
+		}
+		c.hashes[i] = state
+	}
+	return c
+}
+
+// lookers may look at a block side by side.
 func (d *digester) lookers() (all []looker) {
-	for _, h := range []hash.Hash{d.sha512, d.sha256, d.sha1, d.md5, d.crc} {
+	for _, h := range d.hashes {
 		all = append(all, func(b *block) error {
 			_, err := h.Write(b.data)
 			return err
 		})
 	}
-	return all
+	return append(all, func(b *block) error {
+		d.crc = crc64nvme.Update(d.crc, b.data)
+		d.sums = append(d.sums, crc64nvme.Checksum(b.data))
+		return nil
+	})
 }
 
 func (d *digester) digests() Digests {
 	hexSum := func(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
 	return Digests{
-		SHA512: hexSum(d.sha512), SHA256: hexSum(d.sha256), SHA1: hexSum(d.sha1), MD5: hexSum(d.md5),
-		CRC64NVME: base64.StdEncoding.EncodeToString(d.crc.Sum(nil)),
+		SHA512: hexSum(d.hashes[0]), SHA256: hexSum(d.hashes[1]), SHA1: hexSum(d.hashes[2]), MD5: hexSum(d.hashes[3]),
+		CRC64NVME: base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, d.crc)),
 	}
 }
 
@@ -67,8 +89,13 @@ type prover struct {
 	lost   error         // why the disk did not give a block
 }
 
-func newProver(led *ledger, m *disc.SectorMap) *prover {
-	p := &prover{chunks: append([]chunk(nil), led.chunks...), m: m, open: sha256.New()}
+// newProver proves from sector from on; what stands before is proved.
+func newProver(led *ledger, m *disc.SectorMap, from disc.LBA) *prover {
+	i := led.search(from)
+	p := &prover{chunks: append([]chunk(nil), led.chunks[i:]...), m: m, open: sha256.New(), count: i}
+	for _, c := range led.chunks[:i] {
+		p.proved += c.Count
+	}
 	for e := range m.Extents(disc.DataStatuses) {
 		p.gaps = append(p.gaps, led.unproven(e)...)
 	}

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 
 // small is a tuning with which a disc of some MiB has many chunks, batches
 // and maps.
-var small = tuning{chunk: 32, buffers: 3, batch: 256 << 10, batchAge: 40 * time.Millisecond, mapAge: 30 * time.Millisecond}
+var small = tuning{chunk: 32, buffers: 3, batch: 256 << 10, batchAge: 40 * time.Millisecond, mapAge: 30 * time.Millisecond, mark: 3 << 20}
 
 // flaw is what is wrong with a sector.
 type flaw struct {

@@ -62,9 +62,10 @@ type tuning struct {
 	batch    int64         // bytes after which chunks go to the ledger
 	batchAge time.Duration // time after which they do
 	mapAge   time.Duration // time after which the map is written
+	mark     int64         // bytes between the places that a Follower can go back to: whole blocks
 }
 
-var normal = tuning{chunk: maxChunk, buffers: 12, batch: 8 << 20, batchAge: 2 * time.Second, mapAge: 5 * time.Second}
+var normal = tuning{chunk: maxChunk, buffers: 12, batch: 8 << 20, batchAge: 2 * time.Second, mapAge: 5 * time.Second, mark: 16 << 20}
 
 // Close lets go of the folder. Everything that was told to be safe is.
 func (img *Image) Close() error {

@@ -14,6 +14,9 @@ type chunk struct {
 	status disc.Status
 	disc.Evidence
 	sum [32]byte // SHA-256 of the extent's bytes
+	// nth tells a line from all others of its ledger, also from one that says
+	// the same of other bytes: those of a chunk that was withdrawn and read anew.
+	nth uint64
 }
 
 // ledger holds the chunks that are in force: sorted, disjoint.
@@ -23,6 +26,9 @@ type ledger struct {
 	// one is in force until they cover it whole: a split that was cut off
 	// half-way has not happened.
 	parts map[disc.LBA][]chunk
+	lines uint64 // added so far
+	// changed is lines as it was when a chunk in force last went out of it.
+	changed uint64
 }
 
 // search is the index of the first chunk that ends behind lba.
@@ -34,6 +40,8 @@ func (l *ledger) search(lba disc.LBA) int {
 // the same extent, or a part of a larger one. A line of untried sectors
 // withdraws the chunk of its extent. Everything else is an error.
 func (l *ledger) add(c chunk) error {
+	l.lines++
+	c.nth = l.lines
 	i := l.search(c.Start)
 	if i == len(l.chunks) || l.chunks[i].Start >= c.End() {
 		if c.status != disc.StatusUntried {
@@ -45,9 +53,11 @@ func (l *ledger) add(c chunk) error {
 	case old.Extent == c.Extent && c.status == disc.StatusUntried:
 		delete(l.parts, c.Start)
 		l.chunks = slices.Delete(l.chunks, i, i+1)
+		l.changed = l.lines
 	case old.Extent == c.Extent:
 		delete(l.parts, c.Start)
 		l.chunks[i] = c
+		l.changed = l.lines
 	case c.Start >= old.Start && c.End() <= old.End() && c.status != disc.StatusUntried:
 		l.split(i, c)
 	default:
@@ -72,6 +82,7 @@ func (l *ledger) split(i int, c chunk) {
 	if covered == whole.Count {
 		l.chunks = slices.Replace(l.chunks, i, i+1, parts...)
 		delete(l.parts, whole.Start)
+		l.changed = l.lines
 		return
 	}
 	if l.parts == nil {

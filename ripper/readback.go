@@ -37,27 +37,103 @@ type block struct {
 	left atomic.Int32
 }
 
+// newBlock takes the memory of a block; direct reads want one that begins where a
+// page begins.
+func newBlock() (*block, error) {
+	mem, err := unix.Mmap(-1, 0, blockSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return nil, fmt.Errorf("take memory to read back: %w", err)
+	}
+	return &block{mem: mem}, nil
+}
+
+func (b *block) free() { _ = unix.Munmap(b.mem) } // it was mapped here
+
+// span makes it the block from off of an image of that size.
+func (b *block) span(off, size int64) {
+	b.off, b.size, b.data, b.err = off, min(blockSize, size-off), nil, nil
+}
+
+func (b *block) extent() disc.Extent {
+	return disc.Extent{Start: disc.LBA(b.off / disc.SectorSize), Count: b.size / disc.SectorSize}
+}
+
 // looker takes every block of the image in order.
 type looker func(*block) error
 
-// readBack reads the image from the disk, past the page cache where that can
-// be done, and shows every block to all lookers at once. It says how it was
-// read. A block that the disk cannot read comes without data.
-func readBack(ctx context.Context, path string, size int64, lookers []looker, progress func(done, total int64)) (how string, err error) {
+// backFile is an image that is read from the disk, past the page cache where
+// that can be done.
+type backFile struct {
+	*os.File
+	how string
+}
+
+// openBack opens the image, whose bytes are synced.
+func openBack(path string) (*backFile, error) {
 	f, how, err := openPast(path)
+	if err != nil {
+		return nil, err
+	}
+	return &backFile{f, how}, nil
+}
+
+func (f *backFile) close() { _ = f.Close() } // it was only read
+
+// read fills a block. When the disk does not give it, that is the block's err.
+func (f *backFile) read(b *block) error {
+	b.data, b.err = nil, nil
+	got, err := f.ReadAt(b.mem, b.off)
+	switch {
+	case int64(got) >= b.size && (err == nil || errors.Is(err, io.EOF)):
+		b.data = b.mem[:b.size]
+	case errors.Is(err, unix.EIO):
+		b.err = err
+	case errors.Is(err, unix.EINVAL) && f.how == ReadDirect:
+		// It was opened for direct reads and cannot do them after all.
+		f.close()
+		if f.File, f.how, err = openDropped(f.Name()); err != nil {
+			return err
+		}
+		return f.read(b)
+	case err == nil || errors.Is(err, io.EOF):
+		return fmt.Errorf("read back %s: it ends at byte %d of %d", f.Name(), b.off+int64(got), b.off+b.size)
+	default:
+		return fmt.Errorf("read back %s: %w", f.Name(), err)
+	}
+	if f.how != ReadDirect {
+		_ = unix.Fadvise(int(f.Fd()), b.off, b.size, unix.FADV_DONTNEED) // advice: what is read once is not kept
+	}
+	return nil
+}
+
+// weaker is what can be said of two readings together; one that was none is "".
+func weaker(a, b string) string {
+	for _, how := range []string{ReadCached, ReadDropped, ReadDirect} {
+		if a == how || b == how {
+			return how
+		}
+	}
+	return ""
+}
+
+// readBack reads the image from byte from, where a block begins, and shows every block to all lookers at
+// once. It says how it was read. A block that the disk cannot read comes
+// without data.
+func readBack(ctx context.Context, path string, from, size int64, lookers []looker, progress func(done, total int64)) (how string, err error) {
+	f, err := openBack(path)
 	if err != nil {
 		return "", err
 	}
-	defer func() { f.Close() }()
-	free := make(chan *block, blocks)
-	for range blocks {
-		// Direct reads want memory that begins where a page begins.
-		mem, err := unix.Mmap(-1, 0, blockSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	defer f.close()
+	flight := min(blocks, (size-from+blockSize-1)/blockSize)
+	free := make(chan *block, flight)
+	for range flight {
+		b, err := newBlock()
 		if err != nil {
-			return "", fmt.Errorf("read back %s: take memory: %w", path, err)
+			return "", err
 		}
-		defer unix.Munmap(mem)
-		free <- &block{mem: mem}
+		defer b.free()
+		free <- b
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -86,38 +162,18 @@ func readBack(ctx context.Context, path string, size int64, lookers []looker, pr
 			close(q)
 		}
 	}()
-	for off := int64(0); off < size; {
+	for off := from; off < size; {
 		var b *block
 		select {
 		case b = <-free:
 		case <-ctx.Done():
 			return "", fmt.Errorf("read back %s: %w", path, context.Cause(ctx))
 		}
-		n := min(blockSize, size-off)
-		b.off, b.size, b.data, b.err = off, n, nil, nil
-		got, err := f.ReadAt(b.mem, off)
-		switch {
-		case int64(got) >= n && (err == nil || errors.Is(err, io.EOF)):
-			b.data = b.mem[:n]
-		case errors.Is(err, unix.EIO):
-			b.err = err
-		case errors.Is(err, unix.EINVAL) && how == ReadDirect:
-			// It was opened for direct reads and cannot do them after all.
-			free <- b
-			f.Close()
-			if f, how, err = openDropped(path); err != nil {
-				return "", err
-			}
-			continue
-		case err == nil || errors.Is(err, io.EOF):
-			return "", fmt.Errorf("read back %s: it ends at byte %d of %d", path, off+int64(got), size)
-		default:
-			return "", fmt.Errorf("read back %s: %w", path, err)
+		b.span(off, size)
+		if err := f.read(b); err != nil {
+			return "", err
 		}
-		if how != ReadDirect {
-			_ = unix.Fadvise(int(f.Fd()), off, n, unix.FADV_DONTNEED) // advice: what is read once is not kept
-		}
-		off += n
+		off += b.size
 		b.left.Store(int32(len(queues)))
 		for _, q := range queues {
 			q <- b
@@ -126,14 +182,14 @@ func readBack(ctx context.Context, path string, size int64, lookers []looker, pr
 			progress(off, size)
 		}
 	}
-	for range blocks {
+	for range flight {
 		select {
 		case <-free:
 		case <-ctx.Done():
 			return "", fmt.Errorf("read back %s: %w", path, context.Cause(ctx))
 		}
 	}
-	return how, nil
+	return f.how, nil
 }
 
 // openPast opens the image, whose bytes are synced, for reads that do not come

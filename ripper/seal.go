@@ -35,10 +35,11 @@ type SealOptions struct {
 	// Progress is told how many bytes of how many were read back, a block at a
 	// time. It may be nil.
 	Progress func(done, total int64)
-	// Observers see every block of the image in order, in the same reading: n
-	// bytes from off, without data where the disk does not give them. The data
-	// are theirs until they return. An error of one ends the seal.
-	Observers []func(off, n int64, data []byte) error
+	// Observers see every block that is read, and what Follower has read they do not see.
+	Observers []Observer
+	// Follower has read back a part of the image already, and has ended. It
+	// may be nil. The seal uses it up.
+	Follower *Follower
 }
 
 // Sealed is what is known of an image for ever.
@@ -51,6 +52,9 @@ type Sealed struct {
 	// should have data there.
 	Missing []disc.Extent `json:"missing"`
 	Digests Digests       `json:"digests"`
+	// Sums are the CRC64NVME of every MiB of the image. They are not kept with
+	// the rest: nil when it was read from a file.
+	Sums []uint64 `json:"-"`
 	// Samples are sectors that hold data, for disc.Identity.
 	Samples []disc.Sample `json:"samples"`
 	// ReadBack is how the image was read back: ReadDirect, ReadDropped, ReadCached.
@@ -85,12 +89,13 @@ func (img *Image) seal(ctx context.Context, opt SealOptions) (Sealed, error) {
 	if err := img.saveMap(); err != nil {
 		return Sealed{}, err
 	}
-	d := newDigester()
-	lookers := d.lookers()
-	for _, see := range opt.Observers {
-		lookers = append(lookers, func(b *block) error { return see(b.off, b.size, b.data) })
+	f := opt.Follower
+	if f == nil {
+		f = NewFollower(img)
+	} else if f.img != img {
+		return Sealed{}, fmt.Errorf("its follower is of the image in %s", f.img.dir)
 	}
-	p, how, err := img.readAll(ctx, lookers, opt.Progress)
+	p, d, how, err := f.rest(ctx, opt)
 	if err != nil {
 		return Sealed{}, err
 	}
@@ -111,18 +116,22 @@ func (img *Image) seal(ctx context.Context, opt SealOptions) (Sealed, error) {
 	n := m.Counts()
 	return Sealed{
 		State: m.State(), Size: img.sectors * disc.SectorSize, SectorSize: disc.SectorSize, Sectors: n,
-		Missing: append([]disc.Extent{}, m.Missing()...), Digests: d.digests(), Samples: samples, ReadBack: how,
+		Missing: append([]disc.Extent{}, m.Missing()...), Digests: d.digests(), Sums: d.sums, Samples: samples, ReadBack: how,
 		Checks: []disc.Check{checkUntried(n), checkLedger(p, how), checkZeroes(n)},
 	}, nil
 }
 
-// readAll reads the image back under the eyes of a prover and the others.
-func (img *Image) readAll(ctx context.Context, others []looker, progress func(done, total int64)) (*prover, string, error) {
+// readFrom reads the image back from a byte on, where a block begins, under the eyes of a
+// prover and the others. When nothing is left, how is "".
+func (img *Image) readFrom(ctx context.Context, from int64, others []looker, progress func(done, total int64)) (p *prover, how string, err error) {
 	img.mu.Lock()
-	p := newProver(&img.led, img.m.Clone())
+	p = newProver(&img.led, img.m.Clone(), disc.LBA(from/disc.SectorSize))
 	img.mu.Unlock()
-	lookers := append([]looker{p.look}, others...)
-	how, err := readBack(ctx, img.Path(), img.sectors*disc.SectorSize, lookers, progress)
+	if from < img.Size() {
+		how, err = readBack(ctx, img.Path(), from, img.Size(), append([]looker{p.look}, others...), progress)
+	} else if progress != nil {
+		progress(from, from)
+	}
 	return p, how, err
 }
 
@@ -174,7 +183,7 @@ func Verify(ctx context.Context, img *Image, progress func(done, total int64)) (
 		return Verified{}, err
 	}
 	defer release()
-	p, how, err := img.readAll(ctx, nil, progress)
+	p, how, err := img.readFrom(ctx, 0, nil, progress)
 	if err != nil {
 		return Verified{}, fmt.Errorf("verify image in %s: %w", img.dir, err)
 	}

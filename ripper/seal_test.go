@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/minio/crc64nvme"
+
 	"ripstation/disc"
 )
 
@@ -77,6 +79,15 @@ func TestSeal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for i, sum := range s.Sums {
+		if sum != crc64nvme.Checksum(want[i<<20:min((i+1)<<20, len(want))]) {
+			t.Errorf("MiB %d has the sum %x", i, sum)
+		}
+	}
+	if n := (len(want) + 1<<20 - 1) >> 20; len(s.Sums) != n {
+		t.Errorf("%d sums of %d MiB", len(s.Sums), n)
+	}
+	s.Sums = nil // is not kept
 	var back Sealed
 	if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(back, s) {
 		t.Errorf("as JSON and back: %v\n%+v", err, back)

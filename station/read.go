@@ -89,7 +89,7 @@ func (b *bay) seal(ctx context.Context, j *job, in *intake) error {
 	b.notice(Notice{ID: j.ID, Word: WordChecking, Text: "reading the spool back from its disk and taking digests"})
 	img, sm := in.img, in.img.Map()
 	look := lookAt(ctx, img, sm, f.Disc.TOC, lookLimit)
-	sealed, err := ripper.Seal(ctx, img, ripper.SealOptions{Observers: []func(int64, int64, []byte) error{look.block}, Progress: func(done, total int64) {
+	sealed, err := ripper.Seal(ctx, img, ripper.SealOptions{Observers: []ripper.Observer{look.block}, Progress: func(done, total int64) {
 		b.notice(Notice{ID: j.ID, Word: WordChecking, Progress: &Progress{What: "checking", Done: done, Total: total}})
 	}})
 	if err != nil {
