@@ -22,12 +22,26 @@ type Config struct {
 	Catalog *catalog.Catalog // open for writing: findings change the state of copies
 	Stores  []archive.Store
 	Full    bool // read and hash every byte
+	// Only narrows the audit to one disc's copies. The report then tells of
+	// each one, and nothing is said of what else lies in the stores.
+	Only *Only
 	// Agents are who runs the audit; an unattended operator when empty.
 	Agents []catalog.Agent
 	// OnTheWay says of a key whether it belongs to a bag that is being sent
 	// and that the catalog need not know yet. May be nil.
 	OnTheWay func(store, key string) bool
 	Progress func(Progress) // may be nil
+}
+
+// Only names the copies that an audit is narrowed to.
+type Only struct {
+	CarrierID string
+	Version   int    // of its image; 0: every one
+	Store     string // empty: every one
+}
+
+func (o *Only) has(c catalog.HeldCopy) bool {
+	return o == nil || c.CarrierID == o.CarrierID && (o.Version == 0 || c.Version == o.Version) && (o.Store == "" || c.Store == o.Store)
 }
 
 // Progress tells how far an audit is.
@@ -87,8 +101,10 @@ func (a *run) progress(store, key string) {
 }
 
 func (a *run) all(ctx context.Context) error {
-	if err := a.catalogItself(ctx); err != nil {
-		return err
+	if a.cfg.Only == nil {
+		if err := a.catalogItself(ctx); err != nil {
+			return err
+		}
 	}
 	byStore, err := a.copies(ctx)
 	if err != nil {
@@ -97,6 +113,9 @@ func (a *run) all(ctx context.Context) error {
 	for _, st := range a.cfg.Stores {
 		s := &shelf{run: a, store: st, name: st.Name(), copies: byStore[st.Name()]}
 		delete(byStore, st.Name())
+		if a.cfg.Only != nil && len(s.copies) == 0 {
+			continue
+		}
 		if err := s.audit(ctx); err != nil {
 			return err
 		}
@@ -139,8 +158,14 @@ func (a *run) copies(ctx context.Context) (map[string][]*held, error) {
 	byStore := map[string][]*held{}
 	for c, err := range a.cfg.Catalog.AllCopies(ctx) {
 		h := &held{HeldCopy: c}
+		if c.CarrierID != "" && !a.cfg.Only.has(c) {
+			continue
+		}
 		if errors.Is(err, catalog.ErrDamaged) && c.CarrierID != "" {
 			h.blind = true
+			if a.cfg.Only != nil { // else the look at the catalog itself tells it
+				a.find(Finding{Code: CatalogDamaged, Store: c.Store, Key: "copies", CarrierID: c.CarrierID, Version: c.Version, Message: err.Error()})
+			}
 			h.Key = fmt.Sprintf("%s/v%d/", c.CarrierID, c.Version)
 		} else if err != nil {
 			return nil, err

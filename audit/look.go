@@ -28,16 +28,16 @@ type expected map[string]catalog.Object
 
 // expect asks the catalog what must lie in the bag. The record leads, since
 // its bytes are what was sealed; the rows of its objects may be damaged.
-func (s *shelf) expect(ctx context.Context, h *held) (expected, error) {
+func expect(ctx context.Context, cat *catalog.Catalog, id string, version int) (expected, error) {
 	want := expected{}
-	objs, objErr := s.cfg.Catalog.Objects(ctx, h.CarrierID, h.Version)
+	objs, objErr := cat.Objects(ctx, id, version)
 	if objErr != nil && !errors.Is(objErr, catalog.ErrDamaged) {
 		return nil, objErr
 	}
 	for _, o := range objs {
 		want[o.Path] = o
 	}
-	record, err := s.cfg.Catalog.Record(ctx, h.CarrierID, h.Version)
+	record, err := cat.Record(ctx, id, version)
 	if errors.Is(err, catalog.ErrDamaged) {
 		return want, objErr
 	}
@@ -55,22 +55,41 @@ func (s *shelf) expect(ctx context.Context, h *held) (expected, error) {
 	return want, nil
 }
 
+// bag is what a reader of the bag holds it against.
+func (want expected) bag(prefix string) archive.Expected {
+	e := archive.Expected{Prefix: prefix}
+	for p, o := range want {
+		if o.SHA512 == "" {
+			continue
+		}
+		if p == archive.TagManifest {
+			e.TagManifest = o.SHA512
+		}
+		e.Payload = append(e.Payload, archive.Payload{Path: p, Size: o.Size, SHA512: o.SHA512})
+	}
+	return e
+}
+
+// Sealed is what the catalog knows that a bag has to hold. With an error that
+// wraps catalog.ErrDamaged it is not all.
+func Sealed(ctx context.Context, cat *catalog.Catalog, id string, version int) (archive.Expected, error) {
+	want, err := expect(ctx, cat, id, version)
+	return want.bag(""), err
+}
+
 // look holds one copy against the store.
 func (s *shelf) look(ctx context.Context, h *held) error {
 	switch {
-	case h.blind: // told as A007; what its state should be is not known
-		s.report.Copies.LookedAt++
-		s.report.Copies.Unknown++
-		return nil
-	case h.State == catalog.Queued || h.State == catalog.Sending:
-		s.report.Copies.OnTheWay++
-		return nil
+	case h.blind, h.State == catalog.Queued, h.State == catalog.Sending: // told as A007; not there yet
+		return s.conclude(ctx, h, verdict{})
 	}
-	want, err := s.expect(ctx, h)
+	want, err := expect(ctx, s.cfg.Catalog, h.CarrierID, h.Version)
 	if errors.Is(err, catalog.ErrDamaged) || errors.Is(err, catalog.ErrInvalid) || errors.Is(err, catalog.ErrNotFound) {
-		s.find(s.finding(h, CatalogDamaged, "", fmt.Sprintf("what this copy should hold is not known: %v", err)))
+		f := s.finding(h, CatalogDamaged, "", fmt.Sprintf("what this copy should hold is not known: %v", err))
+		s.find(f)
 		s.report.Copies.LookedAt++
 		s.report.Copies.Unknown++
+		s.each(h, verdict{state: catalog.Unknown, why: f.Message, findings: []Finding{f}})
 		return nil
 	}
 	if err != nil {
@@ -161,17 +180,7 @@ func (s *shelf) recordedChecksums(ctx context.Context, h *held, want expected, v
 
 // readAll reads and hashes every byte of the bag.
 func (s *shelf) readAll(ctx context.Context, h *held, want expected, v *verdict) error {
-	e := archive.Expected{Prefix: strings.TrimSuffix(h.Key, "/")}
-	for p, o := range want {
-		if o.SHA512 == "" {
-			continue
-		}
-		if p == archive.TagManifest {
-			e.TagManifest = o.SHA512
-		}
-		e.Payload = append(e.Payload, archive.Payload{Path: p, Size: o.Size, SHA512: o.SHA512})
-	}
-	res, err := archive.ReadBack(ctx, s.store, e)
+	res, err := archive.ReadBack(ctx, s.store, want.bag(strings.TrimSuffix(h.Key, "/")))
 	s.report.BytesRead += res.Bytes
 	v.bytes, v.files = res.Bytes, res.Files
 	if ctx.Err() != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"ripstation/catalog"
 )
 
 // Code numbers what an audit can find. A number never changes its meaning.
@@ -103,6 +105,30 @@ type Report struct {
 	CouldNotLook bool          `json:"could_not_look"` // some copy or store is unknown
 	Stores       []StoreReport `json:"stores"`
 	Findings     []Finding     `json:"findings"`
+	// Each is what was seen of every copy, when the audit was narrowed to one
+	// disc; else null.
+	Each []CopyReport `json:"each"`
+}
+
+// CopyReport is what was seen of one copy.
+type CopyReport struct {
+	Store     string            `json:"store"`
+	Key       string            `json:"key"` // of the bag
+	CarrierID string            `json:"id"`
+	Version   int               `json:"version"`
+	State     catalog.CopyState `json:"state"` // what the copy counts as now
+	At        time.Time         `json:"at"`
+	Files     int               `json:"files"` // read
+	Bytes     int64             `json:"bytes"` // read
+	Tier      Tier              `json:"tier"`  // what was done to it; empty when it could not be looked at
+	Why       string            `json:"why"`   // in words
+	Findings  []Finding         `json:"findings"`
+}
+
+// Whole is true for a copy of which every byte was read in this audit and found
+// as it was sealed. Nothing else is fit to make another copy of.
+func (c CopyReport) Whole() bool {
+	return c.State == catalog.ReadBack && c.Tier == ReadBack
 }
 
 // Faults is the number of findings that say that something is wrong, which

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -54,6 +55,9 @@ func (s *shelf) audit(ctx context.Context) error {
 		s.done++
 	}
 	s.progress(s.name, "")
+	if s.cfg.Only != nil {
+		return nil
+	}
 	return s.untracked(ctx)
 }
 
@@ -65,16 +69,22 @@ func (s *shelf) list(ctx context.Context, rep *StoreReport) error {
 		known[h.Key] = h
 	}
 	s.loose = map[string]*bundle{}
-	for info, err := range s.store.List(ctx, "") {
-		if err != nil {
-			return err
-		}
-		rep.Objects++
-		rep.Bytes += info.Size
-		if h, inside := owner(known, info.Key); h != nil {
-			h.objects[inside] = info.Size
-		} else if !reserved(info.Key) {
-			s.addLoose(info)
+	prefixes := []string{""}
+	if s.cfg.Only != nil {
+		prefixes = slices.Sorted(maps.Keys(known))
+	}
+	for _, prefix := range prefixes {
+		for info, err := range s.store.List(ctx, prefix) {
+			if err != nil {
+				return err
+			}
+			rep.Objects++
+			rep.Bytes += info.Size
+			if h, inside := owner(known, info.Key); h != nil {
+				h.objects[inside] = info.Size
+			} else if !reserved(info.Key) {
+				s.addLoose(info)
+			}
 		}
 	}
 	return ctx.Err()

@@ -59,17 +59,32 @@ func (v *verdict) settle(h *held) {
 	}
 }
 
+// each tells of a copy by itself, in an audit of one disc.
+func (s *shelf) each(h *held, v verdict) {
+	if s.cfg.Only == nil {
+		return
+	}
+	if v.findings == nil {
+		v.findings = []Finding{}
+	}
+	s.report.Each = append(s.report.Each, CopyReport{Store: s.name, Key: h.Key, CarrierID: h.CarrierID, Version: h.Version, State: v.state,
+		At: time.Now().UTC(), Files: v.files, Bytes: v.bytes, Tier: v.tier, Why: v.why, Findings: v.findings})
+}
+
 // conclude counts the copy, and writes down what is new or was read in full.
 func (s *shelf) conclude(ctx context.Context, h *held, v verdict) error {
 	if h.blind {
 		s.report.Copies.LookedAt++
 		s.report.Copies.Unknown++
+		s.each(h, verdict{state: catalog.Unknown, why: "its row in the catalog is damaged"})
 		return nil
 	}
 	if h.State == catalog.Queued || h.State == catalog.Sending {
 		s.report.Copies.OnTheWay++
+		s.each(h, verdict{state: h.State, why: "on the way, not looked at"})
 		return nil
 	}
+	s.each(h, v)
 	for _, f := range v.findings {
 		s.find(f)
 	}

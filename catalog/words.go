@@ -69,23 +69,24 @@ const (
 type EventType string
 
 const (
-	EventCapture     EventType = "cap"
-	EventImaging     EventType = "ima"
-	EventRecovery    EventType = "rec"
-	EventDigest      EventType = "mes" // message digest calculation
-	EventMetadata    EventType = "mee" // metadata extraction
-	EventFormat      EventType = "for" // format identification
-	EventValidation  EventType = "val"
-	EventPackage     EventType = "ipc" // information package creation
-	EventTransfer    EventType = "tra"
-	EventReplication EventType = "rep"
-	EventFixity      EventType = "fix" // fixity check
-	EventIngestion   EventType = "ing"
-	EventModify      EventType = "mem" // metadata modification
-	EventQuarantine  EventType = "qua"
-	EventVirusCheck  EventType = "vir"
-	EventDeletion    EventType = "del"
-	EventDeaccession EventType = "dea"
+	EventCapture       EventType = "cap"
+	EventImaging       EventType = "ima"
+	EventRecovery      EventType = "rec"
+	EventDigest        EventType = "mes" // message digest calculation
+	EventMetadata      EventType = "mee" // metadata extraction
+	EventFormat        EventType = "for" // format identification
+	EventValidation    EventType = "val"
+	EventPackage       EventType = "ipc" // information package creation
+	EventTransfer      EventType = "tra"
+	EventReplication   EventType = "rep"
+	EventFixity        EventType = "fix" // fixity check
+	EventIngestion     EventType = "ing"
+	EventModify        EventType = "mem" // metadata modification
+	EventQuarantine    EventType = "qua"
+	EventVirusCheck    EventType = "vir"
+	EventDeletion      EventType = "del"
+	EventDeaccession   EventType = "dea"
+	EventDissemination EventType = "dis" // a copy that left the archive to be used
 )
 
 // EventOutcome is how an event ended. What could not be done is "not run",
@@ -133,7 +134,7 @@ func (c Clock) valid() bool { return oneOf(c, ClockSynchronised, ClockFree, Cloc
 func (t EventType) valid() bool {
 	return oneOf(t, EventCapture, EventImaging, EventRecovery, EventDigest, EventMetadata, EventFormat, EventValidation,
 		EventPackage, EventTransfer, EventReplication, EventFixity, EventIngestion, EventModify, EventQuarantine,
-		EventVirusCheck, EventDeletion, EventDeaccession)
+		EventVirusCheck, EventDeletion, EventDeaccession, EventDissemination)
 }
 func (o EventOutcome) valid() bool {
 	return oneOf(o, EventSuccess, EventWarning, EventFail, EventNotRun)

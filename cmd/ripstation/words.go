@@ -55,6 +55,7 @@ var eventNames = map[catalog.EventType]string{
 	catalog.EventReplication: "replication", catalog.EventFixity: "fixity check", catalog.EventIngestion: "ingestion",
 	catalog.EventModify: "metadata modification", catalog.EventQuarantine: "quarantine", catalog.EventVirusCheck: "virus check",
 	catalog.EventDeletion: "deletion", catalog.EventDeaccession: "deaccession",
+	catalog.EventDissemination: "dissemination",
 }
 
 func eventWords(t catalog.EventType) string {
