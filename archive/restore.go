@@ -26,8 +26,8 @@ var (
 	// touched.
 	ErrInTheWay = errors.New("something else is there already; it is left as it is")
 	ErrNoSpace  = errors.New("there is not enough space")
-	// ErrNotWhole says that what is on the disk is not the bag as it was sealed.
-	ErrNotWhole = errors.New("what lies on the disk is not the bag that was sealed")
+	// ErrNotWhole says that what is there is not the bag as it was sealed.
+	ErrNotWhole = errors.New("what is there is not the bag as it was sealed")
 )
 
 // RestoreResult says what Restore did.

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha512"
 	"encoding/hex"
@@ -316,4 +317,30 @@ func (r *Retrieval) blame(ctx context.Context, f BagFile, gave map[*retrieved]in
 		}
 	}
 	return nil
+}
+
+// Small reads one of the bag's files whole, held against its digest.
+func (r *Retrieval) Small(ctx context.Context, path string, most int64) ([]byte, error) {
+	i := slices.IndexFunc(r.Files, func(f BagFile) bool { return f.Path == path })
+	if i < 0 {
+		return nil, fmt.Errorf("the bag has no %s", path)
+	}
+	f := r.Files[i]
+	if f.Size > most {
+		return nil, fmt.Errorf("%s has %d bytes, more than %d", path, f.Size, most)
+	}
+	for range 2*len(r.copies) + 1 {
+		var b bytes.Buffer
+		gave, err := r.stream(ctx, f, 0, &b)
+		if err != nil {
+			return nil, err
+		}
+		if sum("sha512", b.Bytes()) == f.SHA512 {
+			return b.Bytes(), nil
+		}
+		if err := r.blame(ctx, f, gave); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%s: %w", path, ErrNoCopy)
 }

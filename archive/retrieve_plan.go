@@ -49,7 +49,7 @@ func (r *Retrieval) plan(ctx context.Context) error {
 			r.tell(CopyNews{Store: c.use.Store, Path: TagManifest, Err: err})
 			why = append(why, err)
 		case files == nil:
-			why = append(why, fmt.Errorf("store %s: the bag under %s is not whole: %s", c.use.Store, c.Prefix, flaws[0]))
+			why = append(why, fmt.Errorf("store %s: %w: %s", c.use.Store, ErrNotWhole, flaws[0]))
 			c.out = why[len(why)-1] // what its manifests say cannot be believed
 		default:
 			r.Files = files

@@ -15,7 +15,9 @@
 //	POST rip                station.Request -> Ripping
 //	POST eject              EjectRequest -> nothing
 //	POST annotate/{id}      Annotation -> what Books.Annotate gives
+//	POST handed-out/{id}    HandedOut -> nothing
 //	POST audit              AuditRequest -> a stream of AuditLine, the report last
+//	POST repair             RepairRequest -> a stream of AuditLine, the report last
 //
 // A failure has a status of 400 or more and an Error as its body.
 package web
@@ -114,6 +116,28 @@ type Query struct {
 type AuditRequest struct {
 	Full     bool   `json:"full"` // re-read and hash every byte
 	Operator string `json:"operator,omitempty"`
+	// Disc narrows it to one disc's copies: its id, or the beginning of it. Then
+	// Version and Store may narrow it further.
+	Disc    string `json:"disc,omitempty"`
+	Version int    `json:"version,omitempty"` // of its image; 0: every one
+	Store   string `json:"store,omitempty"`   // empty: every one
+}
+
+// HandedOut says of one disc that a copy of it left the archive: restored or
+// handed over, whole and checked.
+type HandedOut struct {
+	Version  int      `json:"version"`
+	How      string   `json:"how"`              // what was done, in words
+	From     []string `json:"from"`             // stores that gave bytes
+	Faults   string   `json:"faults,omitempty"` // what was found wrong with copies on the way, in words
+	Operator string   `json:"operator,omitempty"`
+}
+
+// RepairRequest asks for a disc's missing and damaged copies to be made good.
+type RepairRequest struct {
+	Disc     string `json:"disc"`         // its id, or the beginning of it
+	To       string `json:"to,omitempty"` // one store; empty: every one that has a copy
+	Operator string `json:"operator,omitempty"`
 }
 
 // AuditProgress tells how far an audit is.
@@ -159,5 +183,7 @@ type Books interface {
 	// of theirs ends it.
 	Files(ctx context.Context, id string, list, file func(any) error) error
 	Annotate(ctx context.Context, id string, a Annotation) (any, error)
+	HandedOut(ctx context.Context, id string, h HandedOut) error
 	Audit(ctx context.Context, in AuditRequest, progress func(AuditProgress)) (any, error)
+	Repair(ctx context.Context, in RepairRequest, progress func(AuditProgress)) (any, error)
 }

@@ -183,10 +183,25 @@ func (c *Client) Notices(ctx context.Context) (<-chan station.Notice, error) {
 	return out, nil
 }
 
+// HandedOut tells the station that a copy of a disc left the archive.
+func (c *Client) HandedOut(ctx context.Context, id string, h HandedOut) error {
+	return c.call(ctx, http.MethodPost, "handed-out/"+url.PathEscape(id), h, &struct{}{})
+}
+
 // Audit has the station hold its catalog against its stores, and decodes the
 // report into out.
 func (c *Client) Audit(ctx context.Context, in AuditRequest, progress func(AuditProgress), out any) error {
-	resp, err := c.do(ctx, http.MethodPost, "audit", in)
+	return c.report(ctx, "audit", in, progress, out)
+}
+
+// Repair has the station make a disc's copies good, and decodes the report into
+// out.
+func (c *Client) Repair(ctx context.Context, in RepairRequest, progress func(AuditProgress), out any) error {
+	return c.report(ctx, "repair", in, progress, out)
+}
+
+func (c *Client) report(ctx context.Context, what string, in any, progress func(AuditProgress), out any) error {
+	resp, err := c.do(ctx, http.MethodPost, what, in)
 	if err != nil {
 		return err
 	}
@@ -195,7 +210,7 @@ func (c *Client) Audit(ctx context.Context, in AuditRequest, progress func(Audit
 	for {
 		var line AuditLine
 		if err := dec.Decode(&line); err != nil {
-			return fmt.Errorf("audit: the station broke off before the report: %w", err)
+			return fmt.Errorf("%s: the station broke off before the report: %w", what, err)
 		}
 		switch {
 		case line.Progress != nil && progress != nil:

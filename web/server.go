@@ -30,9 +30,10 @@ type Config struct {
 
 // Server answers the API.
 type Server struct {
-	cfg      Config
-	mux      *http.ServeMux
-	auditing atomic.Bool
+	cfg       Config
+	mux       *http.ServeMux
+	auditing  atomic.Bool
+	repairing atomic.Bool
 }
 
 // New makes a Server; it listens nowhere.
@@ -69,7 +70,11 @@ func New(cfg Config) *Server {
 		return cfg.Books.Annotate(r.Context(), r.PathValue("id"), in)
 	})
 	s.mux.HandleFunc("GET "+prefix+"notices", s.notices)
+	handle(s, "handed-out/{id}", func(r *http.Request, in HandedOut) (any, error) {
+		return struct{}{}, cfg.Books.HandedOut(r.Context(), r.PathValue("id"), in)
+	})
 	s.mux.HandleFunc("POST "+prefix+"audit", s.audit)
+	s.mux.HandleFunc("POST "+prefix+"repair", s.repair)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &Error{Code: CodeNotFound, Message: fmt.Sprintf("there is no %s %q; the API is under %s", r.Method, r.URL.Path, prefix)})
 	})

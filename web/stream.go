@@ -54,31 +54,57 @@ func (s *Server) notices(w http.ResponseWriter, r *http.Request) {
 }
 
 // audit runs one audit at a time: two would halve each other and tell nothing
-// more.
+// more. A look at one disc does not wait for a long one.
 func (s *Server) audit(w http.ResponseWriter, r *http.Request) {
 	in, err := body[AuditRequest](r)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	if !s.auditing.CompareAndSwap(false, true) {
-		s.fail(w, r, &Error{Code: CodeConflict, Message: "another audit is running", Hint: "wait for it to end"})
+	end := func() {}
+	if in.Disc == "" {
+		if !s.auditing.CompareAndSwap(false, true) {
+			s.fail(w, r, &Error{Code: CodeConflict, Message: "another audit is running", Hint: "wait for it to end"})
+			return
+		}
+		end = func() { s.auditing.Store(false) }
+	}
+	s.report(w, r, end, func(progress func(AuditProgress)) (any, error) { return s.cfg.Books.Audit(r.Context(), in, progress) })
+}
+
+// repair runs one repair at a time: two of one disc would meet in its store.
+func (s *Server) repair(w http.ResponseWriter, r *http.Request) {
+	in, err := body[RepairRequest](r)
+	if err != nil {
+		s.fail(w, r, err)
 		return
 	}
+	if !s.repairing.CompareAndSwap(false, true) {
+		s.fail(w, r, &Error{Code: CodeConflict, Message: "another repair is running", Hint: "wait for it to end"})
+		return
+	}
+	s.report(w, r, func() { s.repairing.Store(false) }, func(progress func(AuditProgress)) (any, error) {
+		return s.cfg.Books.Repair(r.Context(), in, progress)
+	})
+}
+
+// report streams how far something is, and then its report. end is called
+// before the caller hears of the end and asks for another.
+func (s *Server) report(w http.ResponseWriter, r *http.Request, end func(), do func(func(AuditProgress)) (any, error)) {
 	l, err := startLines(w)
 	if err != nil {
-		s.auditing.Store(false)
+		end()
 		return
 	}
 	var last time.Time
-	report, err := s.cfg.Books.Audit(r.Context(), in, func(p AuditProgress) {
+	report, err := do(func(p AuditProgress) {
 		if now := time.Now(); now.Sub(last) >= 200*time.Millisecond {
 			last = now
-			// A caller that has left ends the request's context, and with it the audit.
+			// A caller that has left ends the request's context, and with it the work.
 			_ = l.send(AuditLine{Progress: &p})
 		}
 	})
-	s.auditing.Store(false) // before the caller hears of the end and asks for another
+	end()
 	line := AuditLine{}
 	if err == nil {
 		line.Report, err = json.Marshal(report)
@@ -87,6 +113,6 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request) {
 		line = AuditLine{Error: faultOf(err)}
 	}
 	if err := l.send(line); err != nil && r.Context().Err() == nil {
-		s.cfg.Log.Warn().Err(err).Msg("an audit's report could not be sent")
+		s.cfg.Log.Warn().Err(err).Msg("a report could not be sent")
 	}
 }

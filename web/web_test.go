@@ -77,6 +77,12 @@ func (s *shelf) Annotate(ctx context.Context, id string, a Annotation) (any, err
 	return s.Show(ctx, id)
 }
 
+func (s *shelf) HandedOut(ctx context.Context, id string, h HandedOut) error { return nil }
+
+func (s *shelf) Repair(ctx context.Context, in RepairRequest, progress func(AuditProgress)) (any, error) {
+	return s.Audit(ctx, AuditRequest{Disc: in.Disc}, progress)
+}
+
 func (s *shelf) Audit(ctx context.Context, in AuditRequest, progress func(AuditProgress)) (any, error) {
 	return s.audit(ctx, in, progress)
 }

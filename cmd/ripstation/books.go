@@ -21,6 +21,8 @@ type books interface {
 	Files(ctx context.Context, id string, list func(catalog.ListView) error, file func(catalog.ListedFile) error) error
 	Annotate(ctx context.Context, id string, a web.Annotation) (catalog.View, error)
 	Audit(ctx context.Context, in web.AuditRequest, progress func(web.AuditProgress)) (audit.Report, error)
+	Repair(ctx context.Context, in web.RepairRequest, progress func(web.AuditProgress)) (audit.RepairReport, error)
+	HandedOut(ctx context.Context, id string, h web.HandedOut) error
 	Close() error
 }
 

@@ -84,15 +84,7 @@ func (c *copies) find(ctx context.Context, l *local, id string, version int, sto
 		}
 		c.left = append(c.left, candidate{cp, l.cfg.Stores[at]})
 	}
-	rank := func(x candidate) (n int) {
-		for weight, yes := range []bool{x.State != catalog.ReadBack, x.cfg.Type != "directory", !*x.cfg.Required, x.State == catalog.Unknown} {
-			if yes {
-				n += 1 << weight
-			}
-		}
-		return n
-	}
-	slices.SortStableFunc(c.left, func(x, y candidate) int { return cmp.Compare(rank(x), rank(y)) })
+	bestFirst(c.left)
 	if len(c.left) > 0 {
 		return nil
 	}
@@ -101,6 +93,21 @@ func (c *copies) find(ctx context.Context, l *local, id string, version int, sto
 	}
 	return &web.Error{Code: web.CodeNotFound, Message: fmt.Sprintf("no copy of image %d of disc %s can be read; its copies are: %s", version, id, orNone(words)),
 		Hint: "--store NAME tries one that is missing or damaged all the same"}
+}
+
+// bestFirst sorts copies: required stores, then folders before what has to come
+// over a line; what was last seen to be missing or damaged is the last resort.
+func bestFirst(all []candidate) {
+	rank := func(x candidate) (n int) {
+		for weight, yes := range []bool{x.State != catalog.ReadBack, x.cfg.Type != "directory", !*x.cfg.Required, x.State == catalog.Unknown,
+			x.State == catalog.Missing || x.State == catalog.Damaged} {
+			if yes {
+				n += 1 << weight
+			}
+		}
+		return n
+	}
+	slices.SortStableFunc(all, func(x, y candidate) int { return cmp.Compare(rank(x), rank(y)) })
 }
 
 func orNone(words []string) string {

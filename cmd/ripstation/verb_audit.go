@@ -140,16 +140,27 @@ func (l *local) Audit(ctx context.Context, in web.AuditRequest, progress func(we
 	for _, s := range stores {
 		plain = append(plain, s.Store)
 	}
-	who := in.Operator
-	if who == "" {
-		who = catalog.Unattended
+	var only *audit.Only
+	if in.Disc != "" {
+		full, err := l.resolve(ctx, in.Disc)
+		if err != nil {
+			return audit.Report{}, err
+		}
+		only = &audit.Only{CarrierID: full, Version: in.Version, Store: in.Store}
 	}
-	p := program()
 	return audit.Run(ctx, audit.Config{
-		Catalog: l.cat, Stores: plain, Full: in.Full, OnTheWay: l.onTheWay,
-		Agents:   []catalog.Agent{{Role: catalog.RoleOperator, Name: who}, {Role: catalog.RoleProgram, Name: p.Name + " " + p.Version}},
+		Catalog: l.cat, Stores: plain, Full: in.Full, Only: only, OnTheWay: l.onTheWay, Agents: agents(in.Operator),
 		Progress: func(p audit.Progress) { progress(web.AuditProgress(p)) },
 	})
+}
+
+// agents are who acts, in the words of an event.
+func agents(operator string) []catalog.Agent {
+	if operator == "" {
+		operator = catalog.Unattended
+	}
+	p := program()
+	return []catalog.Agent{{Role: catalog.RoleOperator, Name: operator}, {Role: catalog.RoleProgram, Name: p.Name + " " + p.Version}}
 }
 
 // onTheWay reports whether a key belongs to a bag whose image is still in the

@@ -179,39 +179,23 @@ func counted(told map[export.State]int) (words string) {
 	return words
 }
 
-// name is what the disc is called outside of the archive. A disc whose name
-// another one has too, in whatever case, gets the beginning of its id.
+// name is what the disc is called outside of the archive.
 func (m *archived) name(ctx context.Context) (string, error) {
-	t, err := discname.Parse(m.local.cfg.Names.Template)
+	n, err := m.local.names(ctx)
 	if err != nil {
 		return "", err
 	}
-	v := m.view
-	own := discname.Fields{Item: text(v.Item), Side: text(v.Side), Label: v.Label, Medium: string(v.Medium), ID: v.ID, Version: m.version}
-	own.Part, own.Parts = partOf(v.Part)
+	return n.of(fieldsOf(m.view, m.version), m.view.Image.Version), nil
+}
+
+// fieldsOf are what a name of one of a disc's images can be made of.
+func fieldsOf(v catalog.View, version int) discname.Fields {
+	f := discname.Fields{Item: text(v.Item), Side: text(v.Side), Label: v.Label, Medium: string(v.Medium), ID: v.ID, Version: version}
+	f.Part, f.Parts = partOf(v.Part)
 	if v.Image != nil {
-		own.Date = v.Image.SealedAt
+		f.Date = v.Image.SealedAt
 	}
-	others, err := m.local.cat.List(ctx, catalog.Filter{})
-	if err != nil && !errors.Is(err, catalog.ErrDamaged) {
-		return "", fault(err)
-	}
-	name := t.Name(own)
-	for _, s := range others {
-		if s.ID == v.ID || s.Image == nil {
-			continue
-		}
-		f := discname.Fields{Item: text(s.Item), Side: text(s.Side), Label: s.Label, Medium: string(s.Medium), ID: s.ID, Version: s.Image.Version, Date: s.At}
-		f.Part, f.Parts = partOf(s.Part)
-		if discname.Same(t.Name(f), name) {
-			name = t.Apart(own)
-			break
-		}
-	}
-	if m.version < v.Image.Version && !t.Uses("version") {
-		name = discname.Fit(name, fmt.Sprintf(" v%d", m.version))
-	}
-	return name, nil
+	return f
 }
 
 func text(s *string) string {

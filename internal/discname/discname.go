@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Default is the template of a station that nobody configured.
@@ -160,3 +161,14 @@ func (t Template) Apart(f Fields) string {
 // Same reports whether two names could mean the same file on some file system:
 // they differ in case alone.
 func Same(a, b string) bool { return strings.EqualFold(a, b) }
+
+// Folded is the same for two names exactly when Same says so.
+func Folded(s string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			least = min(least, f)
+		}
+		return least
+	}, s)
+}

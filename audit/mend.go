@@ -1,0 +1,170 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ripstation/archive"
+)
+
+// mending is the work on one copy.
+type mending struct {
+	from, to archive.Copy
+	out      *Repaired
+}
+
+// task is one file that the copy has not got as it should be.
+type task struct {
+	archive.BagFile
+	damaged bool   // else it is missing
+	old     string // the damaged object's version
+}
+
+// smallEnough is a file that is read once more whatever the first look said.
+const smallEnough = 16 << 20
+
+// plan finds out, file by file, what is missing and what is damaged. A
+// damaged object that is right when it is read again is no damage.
+func (m *mending) plan(ctx context.Context, bad CopyReport, want archive.Expected) ([]task, error) {
+	bag, err := archive.OpenBag(ctx, []archive.Copy{m.from}, want, archive.RetrieveOptions{
+		Pause: func(_ context.Context, _ int, err error) error { return err }})
+	if err != nil {
+		return nil, err
+	}
+	suspect := map[string]bool{}
+	for _, f := range bad.Findings {
+		suspect[strings.TrimPrefix(f.Key, m.to.Prefix+"/")] = true
+	}
+	var work []task
+	damaged := 0
+	for _, f := range inOrder(bag.Files) {
+		old, state, err := m.look(ctx, f, suspect[f.Path])
+		if err != nil {
+			return nil, err
+		}
+		switch state {
+		case archive.Missing:
+			work = append(work, task{BagFile: f})
+		case archive.Damaged:
+			damaged++
+			work = append(work, task{f, true, old})
+		}
+	}
+	if damaged == 0 {
+		return work, nil
+	}
+	v, ok := m.to.Store.(archive.Versioned)
+	if ok {
+		if ok, err = v.Versioned(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if !ok {
+		m.moveAway(work)
+	}
+	return work, nil
+}
+
+// inOrder puts the payload first and the tag manifest last, as when a bag is
+// sent for the first time.
+func inOrder(files []archive.BagFile) []archive.BagFile {
+	rank := func(f archive.BagFile) int {
+		switch {
+		case strings.HasPrefix(f.Path, "data/"):
+			return 0
+		case f.Path == archive.TagManifest:
+			return 3
+		case strings.HasPrefix(f.Path, "tagmanifest-"):
+			return 2
+		}
+		return 1
+	}
+	files = slices.Clone(files)
+	slices.SortStableFunc(files, func(a, b archive.BagFile) int { return rank(a) - rank(b) })
+	return files
+}
+
+// look says of one file whether it is missing or damaged; empty when neither.
+func (m *mending) look(ctx context.Context, f archive.BagFile, suspect bool) (version string, state archive.Fault, err error) {
+	key := m.to.Prefix + "/" + f.Path
+	info, err := m.to.Store.Stat(ctx, key)
+	switch {
+	case errors.Is(err, archive.ErrNotFound):
+		return "", archive.Missing, nil
+	case err != nil:
+		return "", "", err
+	case info.Size != f.Size:
+		return info.VersionID, archive.Damaged, nil
+	case !suspect && f.Size > smallEnough:
+		return "", "", nil // read a moment ago, and nothing was found
+	}
+	for range 2 {
+		sum, err := archive.DigestOf(ctx, m.to.Store, key)
+		if err == nil && sum == f.SHA512 {
+			return "", "", nil
+		}
+		if err != nil && !errors.Is(err, archive.ErrChecksum) {
+			return "", "", err
+		}
+	}
+	return info.VersionID, archive.Damaged, nil
+}
+
+// moveAway lists what somebody has to move before anything can be done.
+func (m *mending) moveAway(work []task) {
+	day := time.Now().UTC().Format(time.DateOnly)
+	for _, t := range work {
+		if !t.damaged {
+			continue
+		}
+		mv := Move{Path: t.Path, From: m.to.Prefix + "/" + t.Path}
+		if a, ok := m.to.Store.(archive.Aside); ok {
+			mv.From, mv.To = a.Aside(m.to.Prefix+"/"+t.Path, day)
+		}
+		m.out.MoveAway = append(m.out.MoveAway, mv)
+	}
+}
+
+// tries is how often one file is sent when waiting may help.
+const tries = 3
+
+// do sends what is missing, and puts what is damaged on top.
+func (m *mending) do(ctx context.Context, work []task) error {
+	for _, t := range work {
+		for try := 1; ; try++ {
+			err := m.one(ctx, t)
+			if err == nil {
+				break
+			}
+			if try == tries || ctx.Err() != nil || errors.Is(err, archive.ErrPermanent) || errors.Is(err, archive.ErrExists) ||
+				errors.Is(err, archive.ErrUnversioned) || errors.Is(err, archive.ErrSourceChanged) || t.damaged {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (m *mending) one(ctx context.Context, t task) error {
+	if !t.damaged {
+		if err := archive.SendAgain(ctx, m.from, m.to, t.BagFile); err != nil {
+			return err
+		}
+		m.out.Sent = append(m.out.Sent, t.Path)
+		return nil
+	}
+	v, ok := m.to.Store.(archive.Versioned)
+	if !ok {
+		return fmt.Errorf("%s: %w", t.Path, archive.ErrUnversioned)
+	}
+	id, err := v.Supersede(ctx, m.from, m.to, t.BagFile, t.old)
+	if err != nil {
+		return err
+	}
+	m.out.Superseded = append(m.out.Superseded, Superseded{t.Path, t.old, id})
+	return nil
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ripstation/audit"
+	"ripstation/catalog"
+	"ripstation/web"
+)
+
+func (a *app) repairVerb() *cobra.Command {
+	var in web.RepairRequest
+	var damaged bool
+	cmd := &cobra.Command{
+		Use:   "repair ID...",
+		Short: "Make missing and damaged copies of a disc good, out of one that was just read in full",
+		Long: `Repair reads every copy of a disc in full. If one of them is as it was sealed,
+what is missing elsewhere is sent again out of it. What is damaged is left as it
+is, and gets a new version on top in a bucket that keeps the old one; in other
+stores nothing is done, and what an administrator must move away first is
+printed. Afterwards the copy is read in full. It refuses when no copy is good.
+
+With --to STORE only that store's copy is made good; it may be a store that has no
+copy yet. With --all-damaged it goes through every disc that the catalog has a
+missing or damaged copy of, and past failures.
+
+The exit code is 4 when a copy is still missing or damaged, 5 when a copy could
+not be looked at.`,
+		Example: "  ripstation repair k3v7x2ma\n  ripstation repair k3v7x2ma --to cloud\n  ripstation repair --all-damaged",
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case damaged && len(args) > 0:
+				return errors.New("repair takes ids of discs or --all-damaged, not both")
+			case !damaged && (len(args) == 0 || slices.Contains(args, "")):
+				return errors.New("repair takes the ids of discs, or their beginnings, or --all-damaged")
+			}
+			return nil
+		},
+		RunE: verb(func(ctx context.Context, args []string) error {
+			if err := said(map[string]string{"operator": in.Operator}); err != nil {
+				return err
+			}
+			return a.repair(ctx, args, in, damaged)
+		}),
+	}
+	cmd.Flags().StringVar(&in.To, "to", "", "make this store's copy good only")
+	cmd.Flags().BoolVar(&damaged, "all-damaged", false, "every disc with a copy that is missing or damaged")
+	cmd.Flags().StringVar(&in.Operator, "operator", "", "who does it (default: station.operator, else your user name)")
+	return cmd
+}
+
+func (a *app) repair(ctx context.Context, ids []string, in web.RepairRequest, damaged bool) error {
+	cfg, err := loadConfig(a.config)
+	if err != nil {
+		return err
+	}
+	if in.To != "" && !slices.ContainsFunc(cfg.Stores, func(s StoreConfig) bool { return s.Name == in.To }) {
+		return usage("--to %s: the configuration has no such store", one(in.To))
+	}
+	in.Operator = operator(in.Operator, cfg)
+	if damaged {
+		if ids, err = a.withFaults(ctx, cfg); err != nil {
+			return err
+		}
+		if len(ids) == 0 {
+			a.say("  the catalog knows of no missing or damaged copy; `ripstation audit --full` looks")
+		}
+	}
+	b, err := a.books(ctx, cfg, true)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	worst := exitDone
+	for _, id := range ids {
+		in.Disc = id
+		progress, done := a.auditBar()
+		report, err := b.Repair(ctx, in, progress)
+		done()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		code := repairCode(report)
+		if err != nil && len(ids) == 1 {
+			return err
+		}
+		if err != nil {
+			a.say("  %s: %s", short(id), one(err.Error()))
+			code = exitFailed
+		} else if a.json {
+			err = a.printJSON(report)
+		} else {
+			err = a.printRepair(report)
+		}
+		if err != nil && code != exitFailed {
+			return err
+		}
+		if severity(code) > severity(worst) {
+			worst = code
+		}
+	}
+	return exitOf(worst)
+}
+
+// withFaults are the discs with a copy that the catalog calls missing or
+// damaged.
+func (a *app) withFaults(ctx context.Context, cfg *Config) (ids []string, err error) {
+	l, err := openLocal(ctx, cfg, false)
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	if l.cat == nil {
+		return nil, nil
+	}
+	for c, err := range l.cat.AllCopies(ctx) {
+		if err != nil && !errors.Is(err, catalog.ErrDamaged) {
+			return nil, fault(err)
+		}
+		if err == nil && (c.State == catalog.Missing || c.State == catalog.Damaged) && !slices.Contains(ids, c.CarrierID) {
+			ids = append(ids, c.CarrierID)
+		}
+	}
+	return ids, nil
+}
+
+// repairCode is the exit code of one disc's repair.
+func repairCode(r audit.RepairReport) int {
+	code := exitDone
+	worse := func(c int) {
+		if severity(c) > severity(code) {
+			code = c
+		}
+	}
+	for _, c := range r.Before.Each {
+		if c.State == catalog.Unknown {
+			worse(exitBlind)
+		}
+	}
+	for _, c := range r.Copies {
+		switch {
+		case c.Whole():
+		case c.Failed != "":
+			worse(exitFailed)
+		case c.After != nil && c.After.State == catalog.Unknown:
+			worse(exitBlind)
+		default:
+			worse(exitFindings)
+		}
+	}
+	if len(r.Before.Each) == 0 {
+		worse(exitBlind)
+	}
+	return code
+}
+
+// printRepair says what was found and what was done.
+func (a *app) printRepair(r audit.RepairReport) error {
+	fmt.Fprintf(a.out, "%s\n", short(r.CarrierID))
+	if err := a.printCopies(r.Before.Each); err != nil {
+		return err
+	}
+	if len(r.Copies) == 0 {
+		_, err := fmt.Fprintln(a.out, "nothing to repair")
+		return err
+	}
+	for _, c := range r.Copies {
+		what := fmt.Sprintf("%s v%d: ", one(c.Store), c.Version)
+		switch {
+		case c.Refused != "":
+			what += "NOT REPAIRED: " + one(c.Refused)
+		case len(c.MoveAway) > 0:
+			what += "NOT REPAIRED, NEEDS YOU: this store does not keep earlier versions, and nothing in it is written over. An administrator must first move away what is damaged:\n"
+			for _, m := range c.MoveAway {
+				what += fmt.Sprintf("    %s\n      to %s\n", one(m.From), one(m.To))
+			}
+			what += "  -> then run `ripstation repair " + short(r.CarrierID) + "` again, which sends them anew"
+		default:
+			var did []string
+			if len(c.Sent) > 0 {
+				did = append(did, "sent "+strings.Join(c.Sent, ", "))
+			}
+			for _, s := range c.Superseded {
+				did = append(did, fmt.Sprintf("%s: version %s on top of the damaged %s", s.Path, s.New, s.Old))
+			}
+			if len(did) == 0 {
+				did = append(did, "nothing of it was missing or damaged when it was read again")
+			}
+			what += fmt.Sprintf("from the copy in %s: %s", one(c.From), one(strings.Join(did, "; ")))
+			if c.Failed != "" {
+				what += "; FAILED: " + one(c.Failed)
+			}
+			if c.After != nil {
+				what += "; now " + one(seenWords(*c.After))
+			}
+		}
+		if _, err := fmt.Fprintln(a.out, what); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,378 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"ripstation/archive"
+	"ripstation/catalog"
+	"ripstation/disc"
+	"ripstation/internal/atomicfile"
+	"ripstation/web"
+)
+
+type restoring struct {
+	version  int
+	from     string
+	all      bool
+	operator string
+}
+
+func (a *app) restoreVerb() *cobra.Command {
+	var in restoring
+	cmd := &cobra.Command{
+		Use:   "restore ID DIR",
+		Short: "Bring a disc's whole bag out of the archive into a folder, checked",
+		Long: `Restore brings the whole bag of a disc into a folder of DIR that is named by
+names.template of the configuration. When one copy cannot be read, or gives other
+bytes than were sealed, the next one takes over, in mid-file too; which gave what
+is told, and so is every damage that was seen.
+
+Until every file is on the disk and was read back from it, the folder's name ends
+in ".incomplete". The same command goes on with what a stopped one left: it is
+proved again, not trusted. Whatever else lies in DIR is left as it is.
+
+With --from STORE only that store's copy is read, and the catalog is not needed:
+the whole id of a disc is enough. With --all every disc's latest image is
+restored, two at a time; a failure does not stop the others.
+
+The exit code is 3 when sectors of the disc are missing, 4 when a copy was found
+damaged (even if another gave what was needed), 5 when no copy could be read. With
+--all it is the worst of all discs: 1, then 5, 4, 3.`,
+		Example: "  ripstation restore k3v7x2ma /srv/out\n  ripstation restore --all /srv/out --from cloud",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if in.all {
+				return between(1, 1, "a folder")(cmd, args)
+			}
+			return between(2, 2, "the id of a disc, or its beginning", "a folder")(cmd, args)
+		},
+		RunE: verb(func(ctx context.Context, args []string) error {
+			if err := said(map[string]string{"operator": in.operator}); err != nil {
+				return err
+			}
+			if in.all && in.version != 0 {
+				return usage("--version goes with one disc, not with --all")
+			}
+			if in.all {
+				return a.restoreAll(ctx, args[0], in)
+			}
+			return a.restore(ctx, args[0], args[1], in)
+		}),
+	}
+	cmd.Flags().IntVar(&in.version, "version", 0, "which image of the disc (default the latest)")
+	cmd.Flags().StringVar(&in.from, "from", "", "read this store's copy only")
+	cmd.Flags().BoolVar(&in.all, "all", false, "every disc's latest image")
+	cmd.Flags().StringVar(&in.operator, "operator", "", "who does it (default: station.operator, else your user name)")
+	return cmd
+}
+
+// restored is what `restore --json` prints, one a line with --all.
+type restored struct {
+	ID       string             `json:"id"`
+	Version  int                `json:"version"`
+	Folder   string             `json:"folder"`
+	State    catalog.ImageState `json:"state"`
+	Missing  []disc.Extent      `json:"missing"` // sectors that are zeroes in the image
+	Files    int                `json:"files"`
+	Bytes    int64              `json:"bytes"`
+	Kept     int64              `json:"kept"` // bytes that an earlier run had brought
+	Already  bool               `json:"already_there"`
+	Sealed   bool               `json:"held_against_catalog"`
+	Copies   []usedCopy         `json:"copies"`
+	Error    *string            `json:"error"`
+	ExitCode int                `json:"exit_code"`
+}
+
+type usedCopy struct {
+	Store  string   `json:"store"`
+	Bytes  int64    `json:"bytes"` // that it gave
+	Faults []string `json:"faults"`
+	Error  *string  `json:"error"` // why it could not be read
+}
+
+func usedCopies(uses []archive.CopyUse) []usedCopy {
+	out := []usedCopy{}
+	for _, u := range uses {
+		c := usedCopy{Store: u.Store, Bytes: u.Bytes, Faults: []string{}}
+		for _, f := range u.Flaws {
+			c.Faults = append(c.Faults, f.String())
+		}
+		if u.Err != nil {
+			c.Error = ptr(u.Err.Error())
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func (a *app) restore(ctx context.Context, id, dir string, in restoring) error {
+	b, err := a.openBags(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if dir, err = folderFor(dir); err != nil {
+		return err
+	}
+	progress, done := a.bytesBar(id)
+	res, err := b.restore(ctx, id, dir, in, progress)
+	done()
+	if res.ID != "" {
+		if err != nil {
+			f := (*failure)(nil)
+			errors.As(asFailure(err), &f)
+			res.ExitCode, res.Error = f.code, ptr(err.Error())
+		}
+		if a.json {
+			err = errors.Join(err, a.printJSON(res))
+		} else if err == nil || res.Files > 0 {
+			fmt.Fprint(a.out, res.line())
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return exitOf(res.ExitCode)
+}
+
+func exitOf(code int) error {
+	if code == exitDone {
+		return nil
+	}
+	return &failure{code: code}
+}
+
+// folderFor makes a folder that files are to be put into.
+func folderFor(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	return dir, atomicfile.MkdirAll(dir, 0o755)
+}
+
+// restore restores one disc. Its exit code stands in the result; an error is
+// one that has still to be told.
+func (b *bags) restore(ctx context.Context, id, dir string, in restoring, progress func(done, total int64)) (res restored, err error) {
+	g, err := b.find(ctx, id, in.version, in.from)
+	if err != nil {
+		return res, err
+	}
+	res = restored{ID: g.id, Version: g.version, Folder: filepath.Join(dir, g.name), State: g.image.State, Missing: g.image.Missing, Sealed: g.sealed}
+	if res.Missing == nil {
+		res.Missing = []disc.Extent{}
+	}
+	got, err := g.Restore(ctx, dir, g.name, progress)
+	res.Files, res.Bytes, res.Kept, res.Already, res.Copies = got.Files, got.Bytes, got.Kept, got.AlreadyThere, usedCopies(g.Uses())
+	if err != nil {
+		res.Files, res.Bytes = 0, 0
+		switch {
+		case errors.Is(err, archive.ErrNoCopy), len(got.Flaws) > 0 && !errors.Is(err, archive.ErrInTheWay):
+			err = b.unreadable(ctx, err, g.Retrieval)
+		case errors.Is(err, archive.ErrNoSpace):
+			err = &web.Error{Code: web.CodeFailed, Message: err.Error(), Err: err, Hint: "make room there, or choose another folder; nothing was begun"}
+		case errors.Is(err, archive.ErrInTheWay):
+			err = &web.Error{Code: web.CodeConflict, Message: err.Error(), Err: err, Hint: "move it away, or choose another folder"}
+		}
+		return res, err
+	}
+	faults := faultsOf(g.Uses())
+	switch {
+	case len(faults) > 0:
+		res.ExitCode = exitFindings
+	case g.image.State != catalog.Complete:
+		res.ExitCode = exitMissing
+	}
+	if got.AlreadyThere {
+		return res, nil
+	}
+	return res, b.handedOut(ctx, g, web.HandedOut{How: "restored into " + res.Folder, Operator: operator(in.operator, b.cfg)})
+}
+
+// line tells a person of a disc that was restored.
+func (r restored) line() string {
+	s := fmt.Sprintf("%s v%d into %s: %s, %s", short(r.ID), r.Version, one(r.Folder), files(r.Files), size(r.Bytes))
+	switch {
+	case r.Already:
+		s += ", there already, every byte read again"
+	case r.Kept > 0:
+		s += fmt.Sprintf(", %s of it there from before", size(r.Kept))
+	}
+	if r.Sealed {
+		s += "; held against the catalog's digests"
+	} else {
+		s += "; held against the bag's own manifests"
+	}
+	for _, c := range r.Copies {
+		if c.Bytes > 0 {
+			s += fmt.Sprintf(", %s from %s", size(c.Bytes), one(c.Store))
+		}
+	}
+	s += "\n"
+	if r.State != catalog.Complete {
+		s += fmt.Sprintf("  %s\n", missingWords(r.State, r.Missing))
+	}
+	for _, c := range r.Copies {
+		for _, f := range c.Faults {
+			s += fmt.Sprintf("  DAMAGED in %s: %s\n", one(c.Store), one(f))
+		}
+	}
+	return s
+}
+
+// missingWords says which sectors an image has not got.
+func missingWords(state catalog.ImageState, missing []disc.Extent) string {
+	words := "INCOMPLETE: zeroes stand in the image in the place of "
+	if state == catalog.Protected {
+		words = "PROTECTED: zeroes stand in the image in the place of "
+	}
+	var n int64
+	for _, e := range missing {
+		n += e.Count
+	}
+	words += sectors(n)
+	for i, e := range missing {
+		if i == 10 {
+			return words + fmt.Sprintf(" and %d more places", len(missing)-i)
+		}
+		sep := ", "
+		if i == 0 {
+			sep = ": "
+		}
+		if e.Count == 1 {
+			words += fmt.Sprintf("%s%d", sep, e.Start)
+		} else {
+			words += fmt.Sprintf("%s%d to %d", sep, e.Start, int64(e.Start)+e.Count-1)
+		}
+	}
+	return words
+}
+
+// bytesBar shows how many bytes have come: as a bar on a terminal, else a line
+// now and then.
+func (a *app) bytesBar(what string) (progress func(done, total int64), done func()) {
+	if !a.terminal {
+		s := slow{say: a.say, what: what}
+		return s.tell, func() {}
+	}
+	var bar *progressbar.ProgressBar
+	return func(done, total int64) {
+			if bar == nil {
+				bar = progressbar.NewOptions64(max(total, 1), progressbar.OptionSetWriter(a.err), progressbar.OptionSetWidth(30), progressbar.OptionShowBytes(true),
+					progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(true), progressbar.OptionUseIECUnits(true), progressbar.OptionClearOnFinish())
+				bar.Describe(one(what))
+			}
+			_ = bar.Set64(min(done, total))
+		}, func() {
+			if bar != nil {
+				_ = bar.Clear()
+			}
+		}
+}
+
+// atOnce is how many discs are restored side by side: what one waits for, the
+// other uses.
+const atOnce = 2
+
+// restoreAll restores every disc, one line each. What has been restored before
+// is read again and counts only then.
+func (a *app) restoreAll(ctx context.Context, dir string, in restoring) error {
+	b, err := a.openBags(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if b.local.cat == nil {
+		return &web.Error{Code: web.CodeNotFound, Message: fmt.Sprintf("nothing has been recorded yet; there is no catalog at %s", b.cfg.Station.Catalog),
+			Hint: "`restore ID DIR --from STORE` needs none"}
+	}
+	if dir, err = folderFor(dir); err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	worst, done, without := exitDone, 0, 0
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	err = b.local.cat.Each(ctx, catalog.Filter{}, func(s catalog.Summary) error {
+		if s.Image == nil {
+			without++
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		g.Go(func() error {
+			quiet := slow{say: a.say, what: short(s.ID)}
+			res, err := b.restore(ctx, s.ID, dir, in, quiet.tell)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err != nil {
+				f := (*failure)(nil)
+				errors.As(asFailure(err), &f)
+				res.ID, res.Version, res.ExitCode, res.Error = s.ID, s.Image.Version, f.code, ptr(err.Error())
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			if severity(res.ExitCode) > severity(worst) {
+				worst = res.ExitCode
+			}
+			return a.oneOfAll(res)
+		})
+		return nil
+	})
+	err = errors.Join(err, g.Wait())
+	if errors.Is(err, catalog.ErrDamaged) && ctx.Err() == nil {
+		a.say("  %s", one(err.Error()))
+		worst, err = exitFailed, nil
+	}
+	if err != nil {
+		return err
+	}
+	a.say("  %d discs, %d of them at a time; %d without an image", done, atOnce, without)
+	return exitOf(worst)
+}
+
+// oneOfAll prints one disc's line.
+func (a *app) oneOfAll(res restored) error {
+	if a.json {
+		if res.Missing == nil {
+			res.Missing, res.Copies = []disc.Extent{}, []usedCopy{}
+		}
+		b, err := json.Marshal(res)
+		if err == nil {
+			b, err = safeJSON(json.RawMessage(b), "")
+		}
+		if err != nil {
+			return err
+		}
+		_, err = a.out.Write(append(b, '\n'))
+		return err
+	}
+	if res.Error != nil {
+		_, err := fmt.Fprintf(a.out, "%s v%d: FAILED: %s\n", short(res.ID), res.Version, one(*res.Error))
+		return err
+	}
+	_, err := fmt.Fprint(a.out, res.line())
+	return err
+}
+
+// severity orders exit codes: which one stands for several.
+func severity(code int) int {
+	for i, c := range []int{exitDone, exitMissing, exitFindings, exitBlind} {
+		if c == code {
+			return i
+		}
+	}
+	return exitBlind
+}
