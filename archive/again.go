@@ -142,6 +142,30 @@ type Versioned interface {
 	Supersede(ctx context.Context, from, to Copy, f BagFile, old string) (VersionID string, err error)
 }
 
+// bare is a store without its limit.
+func bare(s Store) Store {
+	for {
+		l, ok := s.(*Limited)
+		if !ok {
+			return s
+		}
+		s = l.Store
+	}
+}
+
+// VersionedOf is the store as one that may keep what is superseded. What is put
+// on top is not held to the store's limit: it is rare, and somebody waits.
+func VersionedOf(s Store) (Versioned, bool) {
+	v, ok := bare(s).(Versioned)
+	return v, ok
+}
+
+// AsideOf is the store as one that can say where its objects lie.
+func AsideOf(s Store) (Aside, bool) {
+	a, ok := bare(s).(Aside)
+	return a, ok
+}
+
 // ErrUnversioned says that a store does not keep what is superseded.
 var ErrUnversioned = errors.New("the store does not keep earlier versions of an object; nothing was put on top")
 

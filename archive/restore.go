@@ -16,9 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Unfinished ends the name of a folder or file that is still being made. What
+// Partial ends the name of a folder or file that is still being made. What
 // has not got this ending is whole, and was checked.
-const Unfinished = ".incomplete"
+const Partial = ".incomplete"
 
 // Named errors of Restore.
 var (
@@ -46,11 +46,11 @@ type RestoreResult struct {
 // Restore brings the bag into the folder dir, which must be there, as a folder
 // of the given name. The name must be one element of a path. Until every file
 // is on the disk, synced and read back as a bag that is valid and holds what is
-// expected, the folder's name ends in Unfinished. What an earlier run left
+// expected, the folder's name ends in Partial. What an earlier run left
 // there is taken up: it counts only as far as the digests of the whole files
 // prove it. Nothing else is ever written over.
 func (r *Retrieval) Restore(ctx context.Context, dir, name string, progress func(done, total int64)) (RestoreResult, error) {
-	s := restore{Retrieval: r, name: name, work: name + Unfinished, progress: progress, total: r.Size()}
+	s := restore{Retrieval: r, name: name, work: name + Partial, progress: progress, total: r.Size()}
 	if name == "" || name != path.Base(name) || !filepath.IsLocal(name) {
 		return s.res, fmt.Errorf("restore: %q cannot be a folder's name", name)
 	}

@@ -57,7 +57,7 @@ func (m *mending) plan(ctx context.Context, bad CopyReport, want archive.Expecte
 	if damaged == 0 {
 		return work, nil
 	}
-	v, ok := m.to.Store.(archive.Versioned)
+	v, ok := archive.VersionedOf(m.to.Store)
 	if ok {
 		if ok, err = v.Versioned(ctx); err != nil {
 			return nil, err
@@ -122,7 +122,7 @@ func (m *mending) moveAway(work []task) {
 			continue
 		}
 		mv := Move{Path: t.Path, From: m.to.Prefix + "/" + t.Path}
-		if a, ok := m.to.Store.(archive.Aside); ok {
+		if a, ok := archive.AsideOf(m.to.Store); ok {
 			mv.From, mv.To = a.Aside(m.to.Prefix+"/"+t.Path, day)
 		}
 		m.out.MoveAway = append(m.out.MoveAway, mv)
@@ -157,7 +157,7 @@ func (m *mending) one(ctx context.Context, t task) error {
 		m.out.Sent = append(m.out.Sent, t.Path)
 		return nil
 	}
-	v, ok := m.to.Store.(archive.Versioned)
+	v, ok := archive.VersionedOf(m.to.Store)
 	if !ok {
 		return fmt.Errorf("%s: %w", t.Path, archive.ErrUnversioned)
 	}
