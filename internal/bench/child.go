@@ -17,6 +17,7 @@ import (
 var children = map[string]func(ctx context.Context, in io.Reader, out io.Writer) error{
 	"child-station": child(ripByStation),
 	"child-drive":   child(readByDrive),
+	"child-archive": child(archiveByStation),
 }
 
 // child makes a process's work of a function. When stdin ends, whoever wanted

@@ -4,7 +4,8 @@
 //
 // QUICK=1 tries the bench itself on small discs at memory speed. What it
 // measures then is no figure: it goes to results/NAME-quick.json and stays out
-// of BENCHMARKS.md. DIR=FOLDER works there, to measure another disk. PROFILE=1 leaves CPU profiles under results.
+// of BENCHMARKS.md. DIR=FOLDER works there, to measure another disk. PROFILE=1 leaves CPU profiles under results. ROUNDS=N
+// holds the contest of the archive N times.
 package main
 
 import (
@@ -25,7 +26,7 @@ type part struct {
 	run  func(ctx context.Context, s settings) (section, error)
 }
 
-var parts = []part{{"rip", benchRip}, {"files", benchFiles}}
+var parts = []part{{"rip", benchRip}, {"files", benchFiles}, {"archive", benchArchive}}
 
 // settings are what a person may say of a measurement.
 type settings struct {
