@@ -78,7 +78,9 @@ func (o scriptOrder) aws() []command {
 		command{name: "aws s3 cp", sh: fmt.Sprintf("%s s3 cp --no-progress --recursive . s3://%s/%s", s3, bucket, o.Prefix)},
 		command{name: "ETag", sh: fmt.Sprintf(`size=$(stat -c %%s disc.iso)
 sum=$(split -b 8M --filter=md5sum disc.iso | cut -c1-32 | tr a-f A-F | tr -d '\n' | basenc --base16 -d | md5sum | cut -c1-32)
-test "\"$sum-$(((size + 8388607) / 8388608))\" $size" = "$(%s s3api head-object --bucket %s --key %s/disc.iso --query 'join(`+"` `"+`, [ETag, to_string(ContentLength)])' --output text)"`, s3, bucket, o.Prefix)}, eject)
+head=$(%s s3api head-object --bucket %s --key %s/disc.iso --query '[ETag, ContentLength]' --output text | tr '\t' ' ')
+want="\"$sum-$(((size + 8388607) / 8388608))\" $size"
+test "$head" = "$want" || { echo "the store has $head, want $want"; exit 1; }`, s3, bucket, o.Prefix)}, eject)
 }
 
 // runScript puts the disc into a simulated drive that has the preload face, and
