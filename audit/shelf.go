@@ -106,7 +106,7 @@ func owner(known map[string]*held, key string) (*held, string) {
 // apart: they belong to no bag.
 func reserved(key string) bool {
 	first, rest, _ := strings.Cut(key, "/")
-	if oneOf(key, "README.txt", "verify.sh") || oneOf(first, "schema", "probe") && rest != "" {
+	if oneOf(key, "README.txt", "verify.sh") || strings.HasPrefix(key, "README-") && rest == "" || oneOf(first, "schema", "probe") && rest != "" {
 		return true
 	}
 	second, rest, _ := strings.Cut(rest, "/")

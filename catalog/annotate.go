@@ -67,8 +67,16 @@ func (c *Catalog) Annotate(ctx context.Context, carrierID string, a Annotation, 
 		if err != nil {
 			return err
 		}
+		before, err := toldOf(ctx, tx, r)
+		if err != nil {
+			return err
+		}
 		n := &annotating{ctx: ctx, tx: tx, r: r, at: formatTime(time.Now())}
 		if err := n.apply(a); err != nil {
+			return err
+		}
+		after, err := toldOf(ctx, tx, r)
+		if err != nil {
 			return err
 		}
 		detail := strings.Join(n.changes, "; ")
@@ -81,8 +89,21 @@ func (c *Catalog) Annotate(ctx context.Context, carrierID string, a Annotation, 
 		// The time of a person's word is part of the event's id, so that the
 		// same word on another day is another event.
 		return addEvent(ctx, tx, carrierID, Event{ID: NewID(), Type: EventModify, Time: time.Now(), Outcome: EventSuccess,
-			Detail: detail, Agents: by, Objects: []string{carrierID}})
+			Detail: detail, Agents: by, Objects: []string{carrierID}, Changes: a.changes(before, after)})
 	})
+}
+
+// changes are what became another, and what was said again as it was: the
+// decision that a disc is accepted settles its doubts each time.
+func (a Annotation) changes(before, after told) *Changes {
+	c := changed(before, after)
+	if a.Disposition != nil {
+		if c == nil {
+			c = &Changes{}
+		}
+		c.Disposition = a.Disposition
+	}
+	return c
 }
 
 // annotating is one annotation in its transaction.

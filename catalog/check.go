@@ -3,6 +3,7 @@ package catalog
 import (
 	"encoding/hex"
 	"path"
+	"strconv"
 	"strings"
 
 	"ripstation/disc"
@@ -80,6 +81,12 @@ func checkRecord(r *Record) error {
 	}
 	if n := len(r.Captures); n == 0 || n > maxCaptures {
 		return invalid("%d captures", n)
+	}
+	if p := r.Image.Replaces; p != "" {
+		v, ok := strings.CutPrefix(p, r.Carrier.ID+"/v")
+		if n, err := strconv.Atoi(v); !ok || err != nil || n < 1 || n >= r.Image.Version {
+			return invalid("image %d replaces %q", r.Image.Version, clamp(p, 64))
+		}
 	}
 	seen := map[string]bool{}
 	for _, c := range r.Captures {
@@ -233,6 +240,9 @@ func checkEvents(es []Event) error {
 			return invalid("event %q with %d agents", e.Type, len(e.Agents))
 		case len(e.Objects) > maxObjects:
 			return invalid("event %q with %d objects", e.Type, len(e.Objects))
+		}
+		if err := e.Changes.check(); err != nil {
+			return err
 		}
 	}
 	return nil

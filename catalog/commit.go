@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"ripstation/disc"
 )
@@ -77,37 +79,77 @@ func (c *Catalog) Commit(ctx context.Context, in Commit) error {
 			}
 			return fmt.Errorf("it holds another record of this image: %w", ErrConflict)
 		}
-		last := rec.Captures[len(rec.Captures)-1]
-		if err := putCarrier(ctx, tx, rec.Carrier, rec.Disc, rec.Identity, last); err != nil {
+		before, known, err := toldBefore(ctx, tx, id)
+		if err != nil {
 			return err
 		}
-		if err := addNeeds(ctx, tx, id, in.Needs, last); err != nil {
+		if err := putRecord(ctx, tx, rec, in); err != nil {
 			return err
 		}
-		for _, cap := range rec.Captures {
-			if err := putCapture(ctx, tx, id, cap, nil, nil); err != nil {
+		if err := addEvents(ctx, tx, id, rec.Events); err != nil {
+			return err
+		}
+		// What a record says of a carrier that was there before is not all taken
+		// in: an event says what was.
+		if c, err := changedSince(ctx, tx, before); err != nil {
+			return err
+		} else if known && c != nil {
+			if err := addEvent(ctx, tx, id, filledBy(rec.Captures[len(rec.Captures)-1], c, id, fmt.Sprintf("%s/v%d", id, version))); err != nil {
 				return err
 			}
 		}
-		if err := putImage(ctx, tx, id, rec, in.Files); err != nil {
-			return err
-		}
-		if err := putFiles(ctx, tx, rec, in); err != nil {
-			return err
-		}
-		if err := putChecks(ctx, tx, last.ID, rec.Checks); err != nil {
-			return err
-		}
-		if err := records.insert(ctx, tx, id, version, hex.EncodeToString(sum[:]), in.RecordBytes); err != nil {
-			return err
-		}
-		for _, cp := range in.Copies {
-			if err := putCopy(ctx, tx, id, version, cp); err != nil {
-				return err
-			}
-		}
-		return addEvents(ctx, tx, id, append(rec.Events[:len(rec.Events):len(rec.Events)], in.Events...))
+		return addEvents(ctx, tx, id, in.Events)
 	})
+}
+
+// filledBy is the event of a later reading that brought what was not known.
+func filledBy(cap Capture, c *Changes, objects ...string) Event {
+	return Event{Type: EventModify, Time: cap.Ended, Outcome: EventSuccess, Detail: "a later reading brought what was not known of the disc",
+		Agents: agentsOf(cap), Objects: objects, Changes: c}
+}
+
+func agentsOf(cap Capture) []Agent {
+	as := []Agent{{RoleOperator, cap.Operator}, {RoleProgram, strings.TrimSpace(cap.Program.Name + " " + cap.Program.Version)}}
+	if cap.Drive.Key != "" {
+		as = append(as, Agent{RoleDrive, cap.Drive.Key})
+	}
+	return as
+}
+
+// putRecord fills the tables from a record, but for its events.
+func putRecord(ctx context.Context, tx *sql.Tx, rec Record, in Commit) error {
+	id, version := rec.Carrier.ID, rec.Image.Version
+	last := rec.Captures[len(rec.Captures)-1]
+	if err := putCarrier(ctx, tx, rec.Carrier, rec.Disc, rec.Identity, last); err != nil {
+		return err
+	}
+	if err := addNeeds(ctx, tx, id, in.Needs, last); err != nil {
+		return err
+	}
+	for _, cap := range rec.Captures {
+		if err := putCapture(ctx, tx, id, cap, nil, nil); err != nil {
+			return err
+		}
+	}
+	if err := putImage(ctx, tx, id, rec, in.Files); err != nil {
+		return err
+	}
+	if err := putFiles(ctx, tx, rec, in); err != nil {
+		return err
+	}
+	if err := putChecks(ctx, tx, last.ID, rec.Checks); err != nil {
+		return err
+	}
+	sum := sha256.Sum256(in.RecordBytes)
+	if err := records.insert(ctx, tx, id, version, hex.EncodeToString(sum[:]), in.RecordBytes); err != nil {
+		return err
+	}
+	for _, cp := range in.Copies {
+		if err := putCopy(ctx, tx, id, version, cp); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // RecordCapture records a capture that gave no image, as Commit does. The same
@@ -131,6 +173,10 @@ func (c *Catalog) RecordCapture(ctx context.Context, in Attempt) error {
 		} else if ok {
 			return sameCapture(ctx, tx, id, in.Capture)
 		}
+		before, known, err := toldBefore(ctx, tx, id)
+		if err != nil {
+			return err
+		}
 		if err := putCarrier(ctx, tx, in.Carrier, in.Disc, in.Identity, in.Capture); err != nil {
 			return err
 		}
@@ -143,8 +189,36 @@ func (c *Catalog) RecordCapture(ctx context.Context, in Attempt) error {
 		if err := putChecks(ctx, tx, in.Capture.ID, in.Checks); err != nil {
 			return err
 		}
-		return addEvents(ctx, tx, id, in.Events)
+		if c, err := changedSince(ctx, tx, before); err != nil {
+			return err
+		} else {
+			return addEvents(ctx, tx, id, in.told(known, c))
+		}
 	})
+}
+
+// told are the attempt's events, of which one says what it brought: a carrier
+// without a bag has nothing else that could.
+func (in Attempt) told(known bool, c *Changes) []Event {
+	if !known {
+		if c == nil {
+			c = &Changes{}
+		}
+		c.Identity = &in.Identity
+	}
+	if c == nil {
+		return in.Events
+	}
+	if len(in.Events) == 0 {
+		e := filledBy(in.Capture, c, in.Carrier.ID)
+		if !known {
+			e.Type, e.Outcome, e.Detail = EventCapture, EventWarning, fmt.Sprintf("%s: %s", in.Capture.Outcome, in.Capture.Reason)
+		}
+		return []Event{e}
+	}
+	events := slices.Clone(in.Events)
+	events[0].Changes = c
+	return events
 }
 
 // putImage fills the tables that belong to one image.

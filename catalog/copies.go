@@ -34,6 +34,7 @@ func needsEvent(from, to CopyState) bool {
 // ErrTransition says that a copy does not go this way.
 func (c *Catalog) SetCopy(ctx context.Context, carrierID string, version int, cp Copy, events ...Event) error {
 	op := fmt.Sprintf("record the copy of image %d of %s in store %s", version, carrierID, cp.Store)
+	events = stating(events, carrierID, version, cp)
 	return c.write(ctx, op, func(tx *sql.Tx) error {
 		_, ok, err := images.one(ctx, tx, "WHERE carrier = ? AND version = ?", carrierID, version)
 		if err != nil {
@@ -60,6 +61,23 @@ func (c *Catalog) SetCopy(ctx context.Context, carrierID string, version int, cp
 		}
 		return addEvents(ctx, tx, carrierID, events)
 	})
+}
+
+// stating has the events that come with a copy's state say it. One at least
+// names the copy.
+func stating(events []Event, carrierID string, version int, cp Copy) []Event {
+	events = slices.Clone(events)
+	bag, store := fmt.Sprintf("%s/v%d", carrierID, version), "store:"+cp.Store
+	named := func(e Event) bool { return slices.Contains(e.Objects, bag) && slices.Contains(e.Objects, store) }
+	if len(events) > 0 && !slices.ContainsFunc(events, named) {
+		events[0].Objects = append(slices.Clone(events[0].Objects), bag, store)
+	}
+	for i := range events {
+		if named(events[i]) {
+			events[i].Changes = &Changes{State: &cp.State}
+		}
+	}
+	return events
 }
 
 // putCopy adds a copy that the catalog has not got yet.

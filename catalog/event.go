@@ -23,4 +23,6 @@ type Event struct {
 	// Objects name what it happened to: "<id>", "<id>/v1",
 	// "<id>/v1/data/image.iso", "store:<name>".
 	Objects []string `json:"objects"`
+	// Changes are what it changed; nil when nothing. The catalog fills them in.
+	Changes *Changes `json:"changes,omitempty"`
 }

@@ -74,6 +74,11 @@ func addEvent(ctx context.Context, tx *sql.Tx, carrierID string, e Event) error 
 		}
 		return nil
 	}
+	return putEvent(ctx, tx, carrierID, e)
+}
+
+// putEvent adds an event that the catalog has not got.
+func putEvent(ctx context.Context, tx *sql.Tx, carrierID string, e Event) error {
 	carrier, err := mustCarrier(ctx, tx, carrierID)
 	if err != nil {
 		return err
@@ -88,8 +93,16 @@ func addEvent(ctx context.Context, tx *sql.Tx, carrierID string, e Event) error 
 		return err
 	}
 	var n int64
-	err = tx.QueryRowContext(ctx, "INSERT INTO events (id, carrier, seq, type, time, outcome, detail, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING n",
-		e.ID, carrierID, s.Seq, string(e.Type), formatTime(e.Time), string(e.Outcome), e.Detail, digest).Scan(&n)
+	var changes any
+	if e.Changes != nil {
+		b, err := encodeJSON(e.Changes, "")
+		if err != nil {
+			return err
+		}
+		changes = string(b)
+	}
+	err = tx.QueryRowContext(ctx, "INSERT INTO events (id, carrier, seq, type, time, outcome, detail, digest, changes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING n",
+		e.ID, carrierID, s.Seq, string(e.Type), formatTime(e.Time), string(e.Outcome), e.Detail, digest, changes).Scan(&n)
 	if err != nil {
 		return err
 	}
@@ -116,13 +129,20 @@ func readEvents(ctx context.Context, q querier, where string, args ...any) ([]se
 	var out []sealedEvent
 	var digests [][]byte
 	place := map[int64]int{}
-	err := each(ctx, q, "SELECT n, id, carrier, seq, type, time, outcome, detail, digest FROM events "+where+" ORDER BY n", args, func(rs *sql.Rows) error {
+	err := each(ctx, q, "SELECT n, id, carrier, seq, type, time, outcome, detail, digest, changes FROM events "+where+" ORDER BY n", args, func(rs *sql.Rows) error {
 		var n int64
 		var e sealedEvent
 		var at string
 		var digest []byte
-		if err := rs.Scan(&n, &e.ID, &e.Carrier, &e.Seq, &e.Type, &at, &e.Outcome, &e.Detail, &digest); err != nil {
+		var changes sql.NullString
+		if err := rs.Scan(&n, &e.ID, &e.Carrier, &e.Seq, &e.Type, &at, &e.Outcome, &e.Detail, &digest, &changes); err != nil {
 			return err
+		}
+		if changes.Valid {
+			e.Changes = &Changes{}
+			if decodeJSON([]byte(changes.String), e.Changes) != nil {
+				digest = nil // it fits no event
+			}
 		}
 		e.Time, e.Agents, e.Objects = parseTime(at), []Agent{}, []string{}
 		place[n] = len(out)
@@ -191,8 +211,12 @@ func each(ctx context.Context, q querier, query string, args []any, f func(*sql.
 	return rs.Err()
 }
 
-// AddEvent adds one event to a carrier. The same event again is no change.
+// AddEvent adds one event to a carrier. The same event again is no change. It
+// changes nothing else, so it may not say that it did.
 func (c *Catalog) AddEvent(ctx context.Context, carrierID string, e Event) error {
+	if e.Changes != nil {
+		return fmt.Errorf("record an event of %s: %w", carrierID, invalid("an event that changes something comes with the change"))
+	}
 	return c.write(ctx, "record an event of "+carrierID, func(tx *sql.Tx) error {
 		return addEvent(ctx, tx, carrierID, e)
 	})

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ripstation/disc"
 )
 
 // withFiles gives a commit a file list of these entries.
@@ -227,29 +229,48 @@ func TestSameContent(t *testing.T) {
 // A catalog of schema 1 comes up to date with all that it holds.
 func TestUpgradeFromSchema1(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "catalog.db")
-	steps, err := migrations(migrationFiles)
+	rec := aRecord(NewID(), 1)
+	in := aCommit(t, rec)
+	bare := Attempt{Carrier: CarrierInfo{ID: NewID(), Item: "X"}, Identity: disc.Identity{Label: "BARE"}, Capture: aCapture(Refused, noon),
+		Events: []Event{anEvent(EventFormat, EventWarning, noon)}}
+	now, err := Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := create(path); err != nil {
+	mustCommit(t, now, in)
+	if err := now.RecordCapture(t.Context(), bare); err != nil {
 		t.Fatal(err)
 	}
+	now.Close()
+	// What schema 1 held of the discs, as its program left it.
 	w, err := connect(t.Context(), path, "rw", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := migrate(t.Context(), w, steps[:1]); err != nil {
+	for _, stmt := range []string{"UPDATE events SET changes = NULL", "ALTER TABLE events DROP COLUMN changes", "DROP TABLE mail", "DROP TABLE files",
+		"DROP TABLE file_lists", "DROP TABLE file_names", "PRAGMA user_version = 1"} {
+		if _, err := w.Exec(stmt); err != nil {
+			t.Fatal(stmt, err)
+		}
+	}
+	plain, err := identified(bare.Carrier.ID, bare.Events[0])
+	if err != nil {
 		t.Fatal(err)
 	}
-	// What schema 1 held of a disc, put in as its program did.
-	rec := aRecord(NewID(), 1)
-	in := aCommit(t, rec)
-	old := &Catalog{path: path, w: w, r: w}
-	mustCommit(t, old, in)
+	sum, err := sealedEvent{bare.Carrier.ID, 1, plain}.digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Exec("UPDATE events SET id = ?, digest = ? WHERE carrier = ?", plain.ID, sum, bare.Carrier.ID); err != nil {
+		t.Fatal(err)
+	}
 	var dump string
 	rows := func(db *sql.DB) string {
 		var out strings.Builder
-		for _, table := range hashedTables[:len(hashedTables)-1] {
+		for _, table := range hashedTables[1 : len(hashedTables)-2] {
+			if table == carriers { // they count one event more afterwards
+				continue
+			}
 			if err := eachRow(context.Background(), db, table, func(r row, digest []byte) error {
 				_, err := fmt.Fprintf(&out, "%s %q %x\n", table.name, fmt.Sprint(r.v...), digest)
 				return err
@@ -261,7 +282,7 @@ func TestUpgradeFromSchema1(t *testing.T) {
 	}
 	dump = rows(w)
 	w.Close()
-	if _, err := OpenReadOnly(t.Context(), path); err == nil || !strings.Contains(err.Error(), "it has schema 1 and this program needs 2") {
+	if _, err := OpenReadOnly(t.Context(), path); err == nil || !strings.Contains(err.Error(), "it has schema 1 and this program needs 3") {
 		t.Errorf("reading an old one: %v", err)
 	}
 	c := openAt(t, path)
@@ -269,6 +290,15 @@ func TestUpgradeFromSchema1(t *testing.T) {
 		t.Errorf("before:\n%s\nafter:\n%s", dump, got)
 	}
 	mustCommit(t, c, in) // no change
+	for id, says := range map[string]string{rec.Carrier.ID: `{"state":"stored"}`, bare.Carrier.ID: `{"item":"X","identity":{`} {
+		es, err := c.Events(t.Context(), id)
+		if err != nil || len(es) == 0 || es[len(es)-1].Changes == nil {
+			t.Fatalf("%+v, %v", es, err)
+		}
+		if b, err := es[len(es)-1].Changes.MarshalJSON(); err != nil || !strings.HasPrefix(string(b), says) {
+			t.Errorf("%s, %v; want %s", b, err, says)
+		}
+	}
 	next := aRecord(rec.Carrier.ID, 2)
 	mustCommit(t, c, withFiles(t, aCommit(t, next), next, someFiles))
 	if ps, err := c.IntegrityCheck(t.Context()); err != nil || len(ps) != 0 {

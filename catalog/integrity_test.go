@@ -29,6 +29,9 @@ func TestEveryColumnIsGuarded(t *testing.T) {
 	if err := c.RecordCapture(ctx, Attempt{Carrier: CarrierInfo{ID: bare}, Disc: disc.Disc{Kind: disc.KindAudio}, Capture: aCapture(Refused, noon)}); err != nil {
 		t.Fatal(err)
 	}
+	if err := c.Sent(ctx, bare, "shelf", 1); err != nil {
+		t.Fatal(err)
+	}
 	type column struct{ table, name string }
 	var cols []column
 	for _, tbl := range append(hashedTables[:len(hashedTables):len(hashedTables)], files) {
@@ -36,7 +39,7 @@ func TestEveryColumnIsGuarded(t *testing.T) {
 			cols = append(cols, column{tbl.name, col})
 		}
 	}
-	for tbl, names := range map[string]string{"events": "id carrier seq type time outcome detail digest", "agents": "role name",
+	for tbl, names := range map[string]string{"events": "id carrier seq type time outcome detail digest changes", "agents": "role name",
 		"event_agents": "agent", "event_objects": "object"} {
 		for _, col := range strings.Fields(names) {
 			cols = append(cols, column{tbl, col})

@@ -97,5 +97,10 @@ func step(ctx context.Context, db *sql.DB, steps []string) (done bool, err error
 	if _, err := tx.ExecContext(ctx, script); err != nil {
 		return false, fmt.Errorf("migration %04d: %w", version+1, err)
 	}
+	if version+1 == changesStep && len(steps) >= changesStep {
+		if err := sayChanges(ctx, tx); err != nil {
+			return false, fmt.Errorf("migration %04d: %w", version+1, err)
+		}
+	}
 	return false, tx.Commit()
 }

@@ -37,6 +37,7 @@ type Catalog struct {
 	path string
 	w    *sql.DB // one connection; nil when open for reading only
 	r    *sql.DB
+	bell bell // rings when events were recorded
 }
 
 // Open opens the catalog at path, makes it if it is not there, and brings an

@@ -54,6 +54,9 @@ type ImageInfo struct {
 	Missing    []disc.Extent `json:"missing"` // extents whose bytes are fill, not the disc's
 	Fill       string        `json:"fill"`    // what stands in missing sectors, hexadecimal; "00" when empty
 	SealedAt   time.Time     `json:"sealed_at"`
+	// Replaces is the bag of the version before, "<id>/v1"; absent from the
+	// first one's record.
+	Replaces string `json:"replaces,omitempty"`
 }
 
 // Object is one file of a bag. Digests are hexadecimal in lower case, the CRC
@@ -110,9 +113,11 @@ type carrierJSON struct {
 }
 
 // MarshalJSON writes what is not known as null.
-func (c CarrierInfo) MarshalJSON() ([]byte, error) {
-	return json.Marshal(carrierJSON{c.ID, orNull(c.Item), orNull(c.Title), orNull(c.Part), orNull(c.Parts),
-		orNull(c.Side), orNull(c.Condition), c.Access})
+func (c CarrierInfo) MarshalJSON() ([]byte, error) { return json.Marshal(c.json()) }
+
+func (c CarrierInfo) json() carrierJSON {
+	return carrierJSON{c.ID, orNull(c.Item), orNull(c.Title), orNull(c.Part), orNull(c.Parts),
+		orNull(c.Side), orNull(c.Condition), c.Access}
 }
 
 // UnmarshalJSON takes what MarshalJSON wrote.

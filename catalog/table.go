@@ -43,11 +43,12 @@ var (
 	checks        = newTable("checks", 2, "capture place code name outcome message")
 	identities    = newTable("identities", 2, "carrier version medium sectors body")
 	records       = newTable("records", 2, "carrier version sha256 body")
+	mail          = newTable("mail", 2, "carrier store sent")
 	fileLists     = newTable("file_lists", 1, "n carrier version sha256 tree_sha256 volumes listed files directories bytes damaged rows")
 	files         = newTable("files", 1, "n volume path type size modified sha256 damaged reason")
 
 	// Not files: its rows are held against their lists (walkFiles).
-	hashedTables = []*table{items, carriers, needs, drives, captures, images, imageCaptures, objects, copies, checks, identities, records, fileLists}
+	hashedTables = []*table{items, carriers, needs, drives, captures, images, imageCaptures, objects, copies, checks, identities, records, fileLists, mail}
 )
 
 // row is one row of a table: nil, int64, string or []byte a column.
@@ -233,5 +234,9 @@ func (c *Catalog) write(ctx context.Context, op string, f func(tx *sql.Tx) error
 	if err := f(tx); err != nil {
 		return explain(op, err)
 	}
-	return explain(op, tx.Commit())
+	if err := tx.Commit(); err != nil {
+		return explain(op, err)
+	}
+	c.bell.ring()
+	return nil
 }

@@ -22,6 +22,8 @@ type desk struct {
 	sends   []chan struct{} // waiting, first come first served
 	looks   []chan struct{}
 	message string // the last failure
+
+	letters letters // the events and the root files, on their way
 }
 
 func newDesk(s *Station, st Store) *desk { return &desk{s: s, store: st} }

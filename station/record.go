@@ -27,11 +27,19 @@ func recordOf(f jobFile) ([]byte, error) {
 	return catalog.EncodeRecord(catalog.Record{
 		Carrier: f.Carrier,
 		Image: catalog.ImageInfo{Version: f.ImageVersion, State: catalog.ImageState(s.State), Size: s.Size, SectorSize: s.SectorSize,
-			Sectors: s.Sectors, Missing: s.Missing, SealedAt: f.Captures[len(f.Captures)-1].Ended},
+			Sectors: s.Sectors, Missing: s.Missing, SealedAt: f.Captures[len(f.Captures)-1].Ended, Replaces: f.replaces()},
 		Objects: []catalog.Object{{Role: catalog.RoleImage, Path: imagePath, Size: s.Size, SHA512: s.Digests.SHA512, SHA256: s.Digests.SHA256,
 			SHA1: s.Digests.SHA1, MD5: s.Digests.MD5, CRC64NVME: s.Digests.CRC64NVME}},
 		Disc: f.Disc, Identity: f.Identity, Drive: f.Drive, Captures: f.Captures, Checks: f.Checks, Content: f.Content, Events: f.Events,
 	})
+}
+
+// replaces is the bag of the version before, empty for a first one.
+func (f *jobFile) replaces() string {
+	if f.ImageVersion < 2 {
+		return ""
+	}
+	return fmt.Sprintf("%s/v%d", f.ID, f.ImageVersion-1)
 }
 
 // bag is the sealed image as a bag. closeBag ends the use of its image file.
@@ -105,6 +113,7 @@ func bagInfo(f jobFile) []archive.Tag {
 			tags = append(tags, archive.Tag{Label: label, Value: value})
 		}
 	}
+	add("Replaces", f.replaces())
 	add("Item", f.Carrier.Item)
 	add("Title", f.Carrier.Title)
 	if f.Carrier.Part > 0 {

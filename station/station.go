@@ -80,6 +80,9 @@ func (s *Station) Run(ctx context.Context) error {
 	for _, j := range jobs {
 		s.takeUp(j)
 	}
+	for _, d := range s.desks {
+		s.start(func(ctx context.Context) { s.mail(ctx, d) })
+	}
 	close(s.ready)
 
 	events := s.cfg.Events

@@ -251,7 +251,10 @@ func (a *app) settle(ctx context.Context, m *machine, final station.Notice, in s
 			return err
 		}
 	}
-	return a.ripped(ctx, m.local, final, in)
+	if err := a.ripped(ctx, m.local, final, in); err != nil {
+		return errors.Join(err, m.Mailed(ctx))
+	}
+	return m.Mailed(ctx)
 }
 
 // ripHands are the hands for one source. A drive is watched, so that its

@@ -1,0 +1,411 @@
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"ripstation/disc"
+)
+
+// Rebuilder makes a catalog anew from what a store holds of each carrier: its
+// records and its events (docs/decisions/0009). It makes no event itself.
+type Rebuilder struct {
+	c    *Catalog
+	from string
+	// When each item got its title: carriers come by id, not by time.
+	titled map[string]time.Time
+}
+
+// Rebuild begins with a catalog that is empty. from is the store's name.
+func (c *Catalog) Rebuild(ctx context.Context, from string) (*Rebuilder, error) {
+	empty, err := c.Empty(ctx)
+	if err == nil && !empty {
+		err = fmt.Errorf("make the catalog anew: %w: there are discs in it", ErrConflict)
+	}
+	return &Rebuilder{c, from, map[string]time.Time{}}, err
+}
+
+// Empty reports whether the catalog knows no carrier.
+func (c *Catalog) Empty(ctx context.Context) (bool, error) {
+	var n int
+	err := c.r.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM carriers LIMIT 1)").Scan(&n)
+	return n == 0, explain("look into the catalog", err)
+}
+
+// Remains are what a store holds of one carrier.
+type Remains struct {
+	CarrierID string
+	Records   []Commit      // by version; Events is empty, Copies names the store's own
+	Events    []StoredEvent // by seq, one of each
+}
+
+// maxLost is how many events in a row may be gone before those behind them are
+// not believed.
+const maxLost = 1000
+
+// errLost is what a lost event's place says.
+const lostText = "this event was not in the store that the catalog was made from"
+
+func lostID(carrier string, seq int64) string {
+	return contentID(fmt.Appendf(nil, "lost event\x00%s\x00%d", carrier, seq))
+}
+
+// Add takes in one carrier, whole or not at all. The faults say what of it
+// could not be as it was.
+func (b *Rebuilder) Add(ctx context.Context, in Remains) (faults []string, err error) {
+	op := "make the catalog's entry of " + clamp(in.CarrierID, 64) + " anew"
+	if !ValidID(in.CarrierID) {
+		return nil, fmt.Errorf("%s: %w", op, invalid("carrier id"))
+	}
+	a := &adding{Rebuilder: b, ctx: ctx, in: in, copies: map[string]*rebuiltCopy{}}
+	for _, r := range in.Records {
+		rec, err := ParseRecord(r.RecordBytes)
+		if err == nil && rec.Carrier.ID != in.CarrierID {
+			err = invalid("it is the record of disc %s", rec.Carrier.ID)
+		}
+		if err == nil {
+			err = checkObjects(r.Files, false)
+		}
+		if err == nil {
+			_, _, err = fileListOf(r)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", op, err)
+		}
+		a.recs = append(a.recs, rec)
+	}
+	err = b.c.write(ctx, op, func(tx *sql.Tx) error {
+		a.tx, a.faults = tx, nil
+		return a.all()
+	})
+	return a.faults, err
+}
+
+// adding is one carrier in its transaction.
+type adding struct {
+	*Rebuilder
+	ctx    context.Context
+	tx     *sql.Tx
+	in     Remains
+	recs   []Record
+	next   int // the record that comes next
+	seq    int64
+	copies map[string]*rebuiltCopy // by version and store
+	faults []string
+}
+
+type rebuiltCopy struct {
+	version int
+	Copy
+}
+
+func (a *adding) fault(format string, args ...any) {
+	a.faults = append(a.faults, fmt.Sprintf(format, args...))
+}
+
+// all tells the carrier's story again, in the order of its events. Those of a
+// record were given their numbers together, when it was recorded, so a gap
+// among the stored ones is one record or more.
+func (a *adding) all() error {
+	for i, e := range a.in.Events {
+		if err := a.fill(e); err != nil {
+			return err
+		}
+		if gap := e.Seq - a.seq - 1; gap > maxLost || gap < 0 {
+			a.fault("events from number %d on (%d of them) were not taken: those before it are gone", e.Seq, len(a.in.Events)-i)
+			break
+		} else if gap > 0 {
+			a.fault("%d events before number %d are gone", gap, e.Seq)
+			for range gap {
+				if err := a.lost(e.Time); err != nil {
+					return err
+				}
+			}
+		}
+		if err := a.event(e); err != nil {
+			return err
+		}
+	}
+	for a.next < len(a.recs) {
+		if err := a.record(); err != nil {
+			return err
+		}
+	}
+	if err := a.putCopies(); err != nil {
+		return err
+	}
+	return putSent(a.ctx, a.tx, a.in.CarrierID, a.from, a.seq)
+}
+
+// fill tells the records that come before an event.
+func (a *adding) fill(e StoredEvent) error {
+	for a.next < len(a.recs) {
+		fresh, err := a.fresh(a.recs[a.next])
+		if err != nil {
+			return err
+		}
+		bag := fmt.Sprintf("%s/v%d", a.in.CarrierID, a.recs[a.next].Image.Version)
+		gap := e.Seq - a.seq - 1
+		if int64(fresh) > gap || fresh == 0 && !slices.Contains(e.Objects, bag) {
+			return nil
+		}
+		if err := a.record(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fresh is how many events of a record the catalog has not got.
+func (a *adding) fresh(rec Record) (n int, err error) {
+	seen := map[string]bool{}
+	for _, e := range a.in.Events {
+		seen[e.ID] = true
+	}
+	for _, e := range rec.Events {
+		e, err := identified(a.in.CarrierID, e)
+		if err != nil {
+			return 0, err
+		}
+		old, err := readEvents(a.ctx, a.tx, "WHERE id = ?", e.ID)
+		if err != nil {
+			return 0, err
+		}
+		if len(old) == 0 && !seen[e.ID] {
+			n++
+		}
+		seen[e.ID] = true
+	}
+	return n, nil
+}
+
+func (a *adding) record() error {
+	rec, in := a.recs[a.next], a.in.Records[a.next]
+	a.next++
+	if err := putRecord(a.ctx, a.tx, rec, in); err != nil {
+		return err
+	}
+	stored := map[string]bool{}
+	for _, e := range a.in.Events {
+		stored[e.ID] = true
+	}
+	for _, e := range rec.Events {
+		e, err := identified(a.in.CarrierID, e)
+		if err != nil {
+			return err
+		}
+		if stored[e.ID] { // it stands at a place of its own
+			continue
+		}
+		if err := addEvent(a.ctx, a.tx, a.in.CarrierID, e); err != nil {
+			return err
+		}
+	}
+	return a.count()
+}
+
+// count takes the number of the last event from the carrier.
+func (a *adding) count() error {
+	r, err := mustCarrier(a.ctx, a.tx, a.in.CarrierID)
+	if err == nil {
+		a.seq = r.num("events")
+	}
+	return err
+}
+
+// carrier is the carrier's row, made when an event comes before any record.
+func (a *adding) carrier(at time.Time, ident *disc.Identity) (row, error) {
+	id := a.in.CarrierID
+	r, ok, err := carriers.one(a.ctx, a.tx, "WHERE id = ?", id)
+	if err != nil || ok {
+		return r, err
+	}
+	i := orZero(ident)
+	err = carriers.insert(a.ctx, a.tx, id, nil, nil, nil, nil, nil, nil, AccessUnreviewed, i.Kind, i.Medium, i.TOC.Sessions,
+		clamp(i.Label, maxName), None, 0, formatTime(at))
+	if err == nil {
+		err = addNeed(a.ctx, a.tx, id, Need{NeedsIdentity, noItem}, formatTime(at))
+	}
+	if err != nil {
+		return r, err
+	}
+	return mustCarrier(a.ctx, a.tx, id)
+}
+
+func (a *adding) lost(at time.Time) error {
+	if _, err := a.carrier(at, nil); err != nil {
+		return err
+	}
+	err := putEvent(a.ctx, a.tx, a.in.CarrierID, tidy(Event{ID: lostID(a.in.CarrierID, a.seq+1), Type: EventModify, Time: at, Outcome: EventNotRun,
+		Detail: lostText, Agents: []Agent{{RoleOperator, Unattended}}, Objects: []string{a.in.CarrierID}}))
+	if err != nil {
+		return err
+	}
+	return a.count()
+}
+
+func (a *adding) event(e StoredEvent) error {
+	c := e.Changes
+	var ident *disc.Identity
+	if c != nil {
+		ident = c.Identity
+	}
+	if _, err := a.carrier(e.Time, ident); err != nil {
+		return err
+	}
+	old, err := readEvents(a.ctx, a.tx, "WHERE id = ?", e.ID)
+	if err != nil {
+		return err
+	}
+	if len(old) > 0 {
+		return fmt.Errorf("event %s stands at two places: %w", e.ID, ErrConflict)
+	}
+	if err := putEvent(a.ctx, a.tx, a.in.CarrierID, e.Event); err != nil {
+		return err
+	}
+	if err := a.count(); err != nil || c == nil {
+		return err
+	}
+	if ident != nil && e.Outcome != EventSuccess && len(a.recs) == 0 {
+		if err := addNeed(a.ctx, a.tx, a.in.CarrierID, Need{NeedsReview, e.Detail}, formatTime(e.Time)); err != nil {
+			return err
+		}
+	}
+	if c.State != nil {
+		a.copyState(e)
+	}
+	return a.apply(e.Time, c)
+}
+
+// apply does to the carrier what an event says was done to it.
+func (a *adding) apply(at time.Time, c *Changes) error {
+	r, err := mustCarrier(a.ctx, a.tx, a.in.CarrierID)
+	if err != nil {
+		return err
+	}
+	when := formatTime(at)
+	for _, f := range []struct {
+		col string
+		to  *string
+	}{{"side", c.Side}, {"condition", c.Condition}} {
+		if f.to != nil {
+			r.set(f.col, orNull(*f.to))
+		}
+	}
+	if c.Part != nil {
+		r.set("part", orNull(*c.Part))
+		r.set("parts", orNull(*c.Parts))
+	}
+	if c.Access != nil {
+		r.set("access", *c.Access)
+	}
+	if c.Item != nil {
+		if *c.Item == "" {
+			r.set("item", nil)
+			err = addNeed(a.ctx, a.tx, a.in.CarrierID, Need{NeedsIdentity, noItem}, when)
+		} else {
+			err = giveItem(a.ctx, a.tx, r, *c.Item, when)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if c.Title != nil {
+		if err := a.title(r, *c.Title, at); err != nil {
+			return err
+		}
+	}
+	if c.Disposition != nil {
+		r.set("decision", *c.Disposition)
+		if err := settleNeeds(a.ctx, a.tx, a.in.CarrierID, NeedsReview, when); err != nil {
+			return err
+		}
+	}
+	return r.update(a.ctx, a.tx)
+}
+
+// title is the item's, where there is one: what was said last counts, on
+// whichever of its carriers.
+func (a *adding) title(r row, title string, at time.Time) error {
+	item := r.str("item")
+	if item == "" {
+		r.set("title", orNull(title))
+		return nil
+	}
+	if at.Before(a.titled[item]) {
+		return nil
+	}
+	a.titled[item] = at
+	it, ok, err := items.one(a.ctx, a.tx, "WHERE id = ?", item)
+	if err != nil || !ok {
+		return errors.Join(err, putItem(a.ctx, a.tx, item, title, formatTime(at)))
+	}
+	it.set("title", orNull(title))
+	return it.update(a.ctx, a.tx)
+}
+
+// copyState notes where an event left the copy that it names.
+func (a *adding) copyState(e StoredEvent) {
+	version, store := 0, ""
+	for _, o := range e.Objects {
+		if v, ok := strings.CutPrefix(o, a.in.CarrierID+"/v"); ok {
+			if n, err := strconv.Atoi(v); err == nil {
+				version = n
+			}
+		} else if s, ok := strings.CutPrefix(o, "store:"); ok {
+			store = s
+		}
+	}
+	if version < 1 || store == "" {
+		return
+	}
+	key := fmt.Sprintf("%d %s", version, store)
+	c := a.copies[key]
+	if c == nil {
+		c = &rebuiltCopy{version, Copy{Store: store, Key: fmt.Sprintf("%s/v%d/", a.in.CarrierID, version)}}
+		a.copies[key] = c
+	}
+	c.State, c.Detail = *e.Changes.State, ""
+	switch c.State {
+	case Stored:
+		if c.StoredAt == nil {
+			c.StoredAt = &e.Time
+		}
+	case ReadBack:
+		c.ReadBackAt = &e.Time
+	case Missing, Damaged, Unknown:
+		c.Detail = e.Detail
+	}
+}
+
+// putCopies adds the copies in other stores as the events left them. A copy in
+// this store was listed, not read: it is unknown, unless it was found damaged,
+// which nothing but reading it mends.
+func (a *adding) putCopies() error {
+	for _, c := range a.copies {
+		if !slices.ContainsFunc(a.recs, func(r Record) bool { return r.Image.Version == c.version }) {
+			continue // told by whoever looked for its bag
+		}
+		r, there, err := copies.one(a.ctx, a.tx, "WHERE carrier = ? AND version = ? AND store = ?", a.in.CarrierID, c.version, c.Store)
+		switch {
+		case err != nil:
+			return err
+		case !there:
+			err = putCopy(a.ctx, a.tx, a.in.CarrierID, c.version, c.Copy)
+		case c.State == Damaged:
+			r.set("state", c.State)
+			r.set("detail", c.Detail)
+			err = r.update(a.ctx, a.tx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
