@@ -16,7 +16,7 @@ demo: build
 
 # Everything but the bench without hardware.
 test: setup
-	scripts/packages.sh xorriso genisoimage udftools hfsutils isomd5sum p7zip-full gddrescue eject sqlite3 coreutils util-linux systemd udev attr
+	scripts/packages.sh xorriso genisoimage udftools hfsutils isomd5sum p7zip-full unzip gddrescue eject sqlite3 coreutils util-linux systemd udev attr
 	scripts/real-images.sh
 	scripts/versitygw.sh
 	go vet ./...

@@ -158,3 +158,8 @@ func checkPacked(ctx context.Context, r io.Reader, name string, want Packed) err
 	}
 	return nil
 }
+
+// PackedText is a file that Text added.
+func PackedText(name string, body []byte) Packed {
+	return Packed{name, int64(len(body)), sum("sha512", body)}
+}

@@ -193,12 +193,18 @@ func (s *restore) prepare(dir string) error {
 			return err
 		}
 	}
+	return CheckSpace(dir, need)
+}
+
+// CheckSpace is ErrNoSpace when a folder's file system has not got room for so
+// many bytes.
+func CheckSpace(dir string, need int64) error {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
 		return fmt.Errorf("ask for the free space of %s: %w", dir, err)
 	}
 	// A few blocks for folders and the like.
-	if free := int64(st.Bavail) * st.Bsize; need+64*st.Bsize > free && need > 0 {
+	if free := int64(st.Bavail) * st.Bsize; need > 0 && need > free-64*st.Bsize {
 		return fmt.Errorf("%w in %s: %d bytes are free, %d are needed", ErrNoSpace, dir, free, need)
 	}
 	return nil

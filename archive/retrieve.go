@@ -54,6 +54,9 @@ type RetrieveOptions struct {
 // ErrNoCopy says that no copy gives a file as it has to be.
 var ErrNoCopy = errors.New("no copy gives it as it was sealed")
 
+// ErrUnread says that copies are there, or may be, and none could be read.
+var ErrUnread = errors.New("no copy can be read")
+
 // Retrieval is a bag that is being read, out of whichever of its copies can
 // give it. A copy that fails is left for the next one, in mid-file too; one
 // that gives wrong bytes is not used again for that file. It is used by one
@@ -191,7 +194,7 @@ func (r *Retrieval) stream(ctx context.Context, f BagFile, at int64, w io.Writer
 		if c == first {
 			try++
 			if err := r.opts.Pause(ctx, try, err); err != nil {
-				return gave, fmt.Errorf("%s, byte %d: no copy can be read: %w", f.Path, at, err)
+				return gave, fmt.Errorf("%s, byte %d: %w: %w", f.Path, at, ErrUnread, err)
 			}
 			first = nil
 		}

@@ -506,3 +506,124 @@ func TestRepairABucket(t *testing.T) {
 		}
 	}
 }
+
+// What is handed over opens with the programs that people have, is whole by
+// sha512sum, and says what it is.
+func TestHandover(t *testing.T) {
+	s := startSim(t, "sim0")
+	d := simdrive.DVDROM(iso(t, "SCRATCHED", 2000, 2), 2000)
+	d.Damage().Bad(disc.Extent{Start: 1000, Count: 16})
+	s.load(t, "sim0", d)
+	var first, second ripResult
+	decode(t, s.run(t, "rip", "sim0", "--item", "-rf / ../x", "--json").out, &first)
+	s.load(t, "sim0", simdrive.PressedCD(iso(t, "README.TXT", 1500, 5), 1500))
+	decode(t, s.run(t, "rip", "sim0", "--json").out, &second)
+	bags := map[string]map[string]string{}
+	for _, id := range []string{first.ID, second.ID} {
+		bags[id] = treeOf(t, filepath.Join(s.dir, "store", id, "v1"))
+	}
+	for _, kind := range []string{"zip", "tar"} {
+		out := t.TempDir()
+		file := filepath.Join(out, "discs."+kind)
+		a := s.run(t, "handover", first.ID, second.ID[:7], "--"+kind, file, "--json")
+		var res handed
+		decode(t, a.out, &res)
+		if a.code != exitMissing || len(res.Discs) != 2 || res.Discs[0].ID != first.ID || res.File != file {
+			t.Fatalf("%s: exit %d, %+v\n%s", kind, a.code, res, a.talk)
+		}
+		// The same again is the same file, and the first one is not touched.
+		again := file + ".again"
+		if a := s.run(t, "handover", first.ID, second.ID, "--"+kind, again); a.code != exitMissing || fileText(t, again) != fileText(t, file) || !strings.Contains(a.out, "16 SECTORS: 1000 to 1015") {
+			t.Errorf("%s again: exit %d\n%s%s", kind, a.code, a.out, a.talk)
+		}
+		if a := s.run(t, "handover", second.ID, "--"+kind, file); a.code != exitFailed || fileText(t, again) != fileText(t, file) {
+			t.Errorf("%s in the way: exit %d\n%s", kind, a.code, a.talk)
+		}
+		if a := s.run(t, "handover", first.ID, second.ID, "--"+kind, "-"); a.code != exitMissing || a.out != fileText(t, file) {
+			t.Errorf("%s to stdout: exit %d, %d bytes\n%s", kind, a.code, len(a.out), a.talk)
+		}
+		in := filepath.Join(out, "in")
+		if err := os.Mkdir(in, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if kind == "zip" {
+			tool(t, in, "unzip", "-tq", file)
+			tool(t, in, "7z", "t", file)
+			tool(t, in, "unzip", "-q", file)
+		} else {
+			tool(t, in, "tar", "-xf", file)
+		}
+		readme := fileText(t, in, "README.txt")
+		for _, d := range res.Discs {
+			sameTree(t, d.ID, treeOf(t, filepath.Join(in, d.Folder)), bags[d.ID])
+			tool(t, filepath.Join(in, d.Folder), "sha512sum", "-c", "--quiet", "manifest-sha512.txt", "tagmanifest-sha512.txt")
+			command := ""
+			for _, l := range strings.Split(readme, "\n") {
+				if rest, ok := strings.CutPrefix(strings.TrimSpace(l), "to check:"); ok && strings.Contains(rest, d.Folder) {
+					command = rest
+				}
+			}
+			tool(t, in, "sh", "-c", command)
+			if !strings.Contains(readme, d.ID) || strings.HasPrefix(d.Folder, "-") || strings.EqualFold(d.Folder, "readme.txt") {
+				t.Errorf("%q\n%s", d.Folder, readme)
+			}
+		}
+		if !strings.Contains(readme, "INCOMPLETE") || !strings.Contains(readme, "READ WITHOUT ERRORS") {
+			t.Errorf("README.txt:\n%s", readme)
+		}
+		entries, err := os.ReadDir(in)
+		if err != nil || len(entries) != 3 {
+			t.Errorf("%v, %v", entries, err)
+		}
+	}
+	if n := strings.Count(s.run(t, "show", second.ID).out, "dissemination"); n < 4 {
+		t.Errorf("%d events tell of it", n)
+	}
+	for _, c := range []struct {
+		args []string
+		talk string
+	}{
+		{[]string{"handover"}, "takes the ids"},
+		{[]string{"handover", first.ID}, "either --zip FILE or --tar FILE"},
+		{[]string{"handover", first.ID, "--zip", "a", "--tar", "b"}, "either --zip FILE or --tar FILE"},
+		{[]string{"handover", first.ID, first.ID[:8], "--zip", filepath.Join(s.dir, "x.zip")}, "named twice"},
+		{[]string{"handover", first.ID, "--zip", "-", "--json"}, "--json"},
+	} {
+		if a := s.run(t, c.args...); a.code != exitUsage || !strings.Contains(a.talk, c.talk) || a.out != "" {
+			t.Errorf("%q: exit %d\n%s%s", c.args, a.code, a.out, a.talk)
+		}
+	}
+
+	// A damaged copy and no other: there is no file.
+	edit(t, filepath.Join(s.dir, "store", second.ID, "v1", "data", "image.iso"), true, flip)
+	out := t.TempDir()
+	a := s.run(t, "handover", first.ID, second.ID, "--zip", filepath.Join(out, "x.zip"))
+	entries, err := os.ReadDir(out)
+	if a.code != exitFindings || err != nil || len(entries) > 0 {
+		t.Errorf("damaged: exit %d, %v, %v\n%s%s", a.code, entries, err, a.out, a.talk)
+	}
+	if a := s.run(t, "handover", second.ID, "--tar", "-"); a.code != exitFindings {
+		t.Errorf("damaged, to stdout: exit %d\n%s", a.code, a.talk)
+	}
+}
+
+// A copy that gives wrong bytes in the middle of a file costs a new beginning,
+// not the file.
+func TestHandoverFromTheNextCopy(t *testing.T) {
+	server := versitygw.Start(t)
+	server.Bucket("discs")
+	dir, config := stationFolder(t)
+	withCloud(t, config, server, "discs", server.Endpoint)
+	id := archiveFile(t, config, isoFile(t, dir, "a.iso", 3000, 1), "--item", "X")
+	edit(t, filepath.Join(dir, "store", id, "v1", "data", "image.iso"), true, flip)
+	file := filepath.Join(dir, "x.tar")
+	a := ripstation(t, "handover", id, "--tar", file, "--json", "--config", config)
+	var res handed
+	decode(t, a.out, &res)
+	if a.code != exitFindings || len(res.Discs) != 1 || len(res.Discs[0].Copies) != 2 || len(res.Discs[0].Copies[0].Faults) != 1 {
+		t.Fatalf("exit %d, %+v\n%s", a.code, res, a.talk)
+	}
+	in := t.TempDir()
+	tool(t, in, "tar", "-xf", file)
+	tool(t, filepath.Join(in, res.Discs[0].Folder), "sha512sum", "-c", "--quiet", "manifest-sha512.txt", "tagmanifest-sha512.txt")
+}

@@ -67,7 +67,7 @@ missing, 4 findings, 5 could not look.`,
 	root.SetFlagErrorFunc(badFlag)
 	root.AddCommand(a.runVerb(), a.ripVerb(), a.drivesVerb(), a.statusVerb(), a.listVerb(), a.showVerb(), a.findVerb(), a.annotateVerb(),
 		a.lsVerb(), a.catVerb(), a.extractVerb(), a.inspectVerb(),
-		a.ejectVerb(), a.auditVerb(), a.restoreVerb(), a.verifyVerb(), a.repairVerb(), a.configVerb(), a.demoVerb(), a.versionVerb())
+		a.ejectVerb(), a.auditVerb(), a.restoreVerb(), a.verifyVerb(), a.repairVerb(), a.handoverVerb(), a.configVerb(), a.demoVerb(), a.versionVerb())
 	return root
 }
 

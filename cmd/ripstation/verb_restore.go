@@ -176,7 +176,7 @@ func (b *bags) restore(ctx context.Context, id, dir string, in restoring, progre
 	if err != nil {
 		res.Files, res.Bytes = 0, 0
 		switch {
-		case errors.Is(err, archive.ErrNoCopy), len(got.Flaws) > 0 && !errors.Is(err, archive.ErrInTheWay):
+		case errors.Is(err, archive.ErrNoCopy), errors.Is(err, archive.ErrUnread), len(got.Flaws) > 0 && !errors.Is(err, archive.ErrInTheWay):
 			err = b.unreadable(ctx, err, g.Retrieval)
 		case errors.Is(err, archive.ErrNoSpace):
 			err = &web.Error{Code: web.CodeFailed, Message: err.Error(), Err: err, Hint: "make room there, or choose another folder; nothing was begun"}

@@ -1,0 +1,361 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"ripstation/archive"
+	"ripstation/catalog"
+	"ripstation/disc"
+	"ripstation/internal/atomicfile"
+	"ripstation/internal/discname"
+	"ripstation/web"
+)
+
+// handing is what `handover` is asked for.
+type handing struct {
+	zip, tar string // one of them: a file, or "-"
+	from     string
+	operator string
+}
+
+func (h handing) file() string { return h.zip + h.tar }
+
+func (h handing) kind() string {
+	if h.zip != "" {
+		return "zip"
+	}
+	return "tar"
+}
+
+func (a *app) handoverVerb() *cobra.Command {
+	var in handing
+	cmd := &cobra.Command{
+		Use:   "handover ID...",
+		Short: "Pack discs' whole bags into one zip or tar file, to give away",
+		Long: `Handover packs the latest image of each disc, as the whole bag that it was
+archived as, into one file: a folder a disc, named by names.template of the
+configuration, and a README.txt that says what it is and how to check it. Nothing
+is compressed. Every byte is held against its digest as it passes, and a file is
+read once more when it is done; until then its name ends in ".incomplete".
+
+With "-" in place of a file it is written to stdout: then only the exit code says
+that it is whole.
+
+The exit code is 3 when sectors of a disc are missing, which README.txt says too, 4
+when a copy was found damaged, 5 when no copy of a disc could be read. In the last
+case, and whenever it fails, no file is left.`,
+		Example: "  ripstation handover k3v7x2ma --zip /srv/out/maps.zip\n  ripstation handover k3v7x2ma 7qhd2k5c --tar - > maps.tar",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 || slices.Contains(args, "") {
+				return errors.New("handover takes the ids of discs, or their beginnings")
+			}
+			return nil
+		},
+		RunE: verb(func(ctx context.Context, args []string) error {
+			if err := said(map[string]string{"operator": in.operator}); err != nil {
+				return err
+			}
+			switch {
+			case (in.zip == "") == (in.tar == ""):
+				return usage("give either --zip FILE or --tar FILE")
+			case in.file() == "-" && a.json:
+				return usage("--json and the archive cannot both go to stdout")
+			case in.file() == "-" && isTerminal(a.raw):
+				return usage("stdout is a terminal; send it into a file or a program")
+			}
+			return a.handover(ctx, args, in)
+		}),
+	}
+	cmd.Flags().StringVar(&in.zip, "zip", "", "the zip file to make; - for stdout")
+	cmd.Flags().StringVar(&in.tar, "tar", "", "the tar file to make; - for stdout")
+	cmd.Flags().StringVar(&in.from, "from", "", "read this store's copies only; the catalog is not needed then")
+	cmd.Flags().StringVar(&in.operator, "operator", "", "who does it (default: station.operator, else your user name)")
+	return cmd
+}
+
+// handed is what `handover --json` prints.
+type handed struct {
+	File  string       `json:"file"`
+	Kind  string       `json:"kind"`
+	Bytes int64        `json:"bytes"` // of the discs' bags
+	Discs []handedDisc `json:"discs"`
+}
+
+type handedDisc struct {
+	ID      string             `json:"id"`
+	Version int                `json:"version"`
+	Folder  string             `json:"folder"` // inside the archive
+	State   catalog.ImageState `json:"state"`
+	Missing []disc.Extent      `json:"missing"`
+	Files   int                `json:"files"`
+	Sealed  bool               `json:"held_against_catalog"`
+	Copies  []usedCopy         `json:"copies"`
+}
+
+func (a *app) handover(ctx context.Context, ids []string, in handing) error {
+	b, err := a.openBags(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	discs, err := b.several(ctx, ids, in.from)
+	if err != nil {
+		return err
+	}
+	p := &parcel{bags: b, discs: discs, in: in}
+	var done func()
+	p.progress, done = a.bytesBar(in.file())
+	if in.file() == "-" {
+		err = p.write(ctx, a.raw)
+	} else {
+		err = p.file(ctx)
+	}
+	done()
+	if err != nil {
+		return p.failed(ctx, err)
+	}
+	return a.handedOver(ctx, p)
+}
+
+// several opens the bags of discs, with names that tell them apart.
+func (b *bags) several(ctx context.Context, ids []string, from string) (all []*bag, err error) {
+	taken := map[string]bool{discname.Folded(readmeName): true}
+	seen := map[string]bool{}
+	for _, id := range ids {
+		g, err := b.find(ctx, id, 0, from)
+		if err != nil {
+			return nil, err
+		}
+		if seen[g.id] {
+			return nil, usage("disc %s is named twice", g.id)
+		}
+		seen[g.id] = true
+		for n := 0; taken[discname.Folded(g.name)]; n++ {
+			if n > 0 {
+				return nil, fmt.Errorf("disc %s has no name of its own", g.id)
+			}
+			g.name = discname.Fit(g.name, " "+g.id)
+		}
+		taken[discname.Folded(g.name)] = true
+		all = append(all, g)
+	}
+	return all, nil
+}
+
+// parcel is one archive file that is being made.
+type parcel struct {
+	*bags
+	discs       []*bag
+	in          handing
+	progress    func(done, total int64)
+	done, total int64
+}
+
+func (p *parcel) size() (n int64) {
+	for _, g := range p.discs {
+		n += g.Size()
+	}
+	return n
+}
+
+// write packs everything.
+func (p *parcel) write(ctx context.Context, w io.Writer) error {
+	pack := archive.NewZip(w)
+	if p.in.tar != "" {
+		pack = archive.NewTar(w)
+	}
+	p.done, p.total = 0, p.size()
+	at := p.discs[0].image.SealedAt
+	for _, g := range p.discs {
+		if g.image.SealedAt.After(at) {
+			at = g.image.SealedAt
+		}
+	}
+	if err := pack.Text(readmeName, p.readme(), at); err != nil {
+		return err
+	}
+	for _, g := range p.discs {
+		err := pack.Bag(ctx, g.Retrieval, g.name, g.image.SealedAt, func(n int64) {
+			p.done += n
+			p.progress(p.done, p.total)
+		})
+		if err != nil {
+			return fmt.Errorf("disc %s: %w", g.id, err)
+		}
+	}
+	return pack.Close()
+}
+
+// file makes the file: under another name until it was read back.
+func (p *parcel) file(ctx context.Context) (err error) {
+	name, err := filepath.Abs(p.in.file())
+	if err != nil {
+		return err
+	}
+	part := name + archive.Partial
+	for _, there := range []string{name, part} {
+		if _, err := os.Lstat(there); !errors.Is(err, fs.ErrNotExist) {
+			return inTheWay(there, errors.Join(archive.ErrInTheWay, err))
+		}
+	}
+	if err := archive.CheckSpace(filepath.Dir(name), p.size()); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, f.Close())
+		if part != "" {
+			err = errors.Join(err, os.Remove(part))
+		}
+	}()
+	for range p.tries() {
+		if err = errors.Join(f.Truncate(0), seek(f)); err != nil {
+			return err
+		}
+		if err = p.write(ctx, f); !errors.Is(err, archive.ErrNotWhole) || ctx.Err() != nil {
+			break
+		}
+		p.app.say("  %s; begun anew without what is damaged", one(err.Error()))
+	}
+	if err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+	if err := p.check(ctx, f); err != nil {
+		return fmt.Errorf("%s, read back: %w", part, err)
+	}
+	if err := unix.Renameat2(unix.AT_FDCWD, part, unix.AT_FDCWD, name, unix.RENAME_NOREPLACE); err != nil {
+		return inTheWay(name, err)
+	}
+	part = ""
+	return atomicfile.SyncDir(filepath.Dir(name))
+}
+
+func inTheWay(name string, err error) error {
+	return &web.Error{Code: web.CodeConflict, Message: fmt.Sprintf("%s: %v", name, err), Err: err,
+		Hint: "give another name, or move it away; one that ends in " + archive.Partial + " is what a run left that was cut off"}
+}
+
+func seek(f *os.File) error {
+	_, err := f.Seek(0, io.SeekStart)
+	return err
+}
+
+// tries is once for each copy that may turn out to be damaged.
+func (p *parcel) tries() int {
+	n := 1
+	for _, g := range p.discs {
+		n += len(g.Uses())
+	}
+	return n
+}
+
+// check reads the file from the disk, whole.
+func (p *parcel) check(ctx context.Context, f *os.File) error {
+	readme := p.readme()
+	want := []archive.Packed{archive.PackedText(readmeName, readme)}
+	for _, g := range p.discs {
+		want = append(want, g.Expect(g.name)...)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if p.in.zip != "" {
+		return archive.CheckZip(ctx, f, info.Size(), want)
+	}
+	if err := seek(f); err != nil {
+		return err
+	}
+	return archive.CheckTar(ctx, f, want)
+}
+
+// failed gives a failure its exit code.
+func (p *parcel) failed(ctx context.Context, err error) error {
+	for _, g := range p.discs {
+		if errors.Is(err, archive.ErrNotWhole) || errors.Is(err, archive.ErrNoCopy) {
+			if len(faultsOf(g.Uses())) > 0 {
+				return p.unreadable(ctx, err, g.Retrieval)
+			}
+		}
+	}
+	if errors.Is(err, archive.ErrNoCopy) || errors.Is(err, archive.ErrUnread) {
+		return p.unreadable(ctx, err, nil)
+	}
+	return err
+}
+
+// handedOver tells the catalog and the person.
+func (a *app) handedOver(ctx context.Context, p *parcel) error {
+	res := handed{File: p.in.file(), Kind: p.in.kind(), Bytes: p.size(), Discs: []handedDisc{}}
+	where := "stdout"
+	if res.File != "-" {
+		var err error
+		if res.File, err = filepath.Abs(res.File); err != nil {
+			return err
+		}
+		where = res.File
+	}
+	code := exitDone
+	var lost error
+	for _, g := range p.discs {
+		d := handedDisc{ID: g.id, Version: g.version, Folder: g.name, State: g.image.State, Missing: g.image.Missing, Files: len(g.Files), Sealed: g.sealed, Copies: usedCopies(g.Uses())}
+		if d.Missing == nil {
+			d.Missing = []disc.Extent{}
+		}
+		res.Discs = append(res.Discs, d)
+		if g.image.State != catalog.Complete && code == exitDone {
+			code = exitMissing
+		}
+		if len(faultsOf(g.Uses())) > 0 {
+			code = exitFindings
+		}
+		lost = errors.Join(lost, p.handedOut(ctx, g, web.HandedOut{Operator: operator(p.in.operator, p.cfg),
+			How: fmt.Sprintf("handed over as the folder %q of a %s file: %s", g.name, res.Kind, where)}))
+	}
+	to := a.out
+	if res.File == "-" {
+		to = a.talk
+	}
+	if a.json {
+		lost = errors.Join(lost, a.printJSON(res))
+	} else {
+		var s bytes.Buffer
+		fmt.Fprintf(&s, "%s: %d discs, %s\n", one(where), len(res.Discs), size(res.Bytes))
+		for _, d := range res.Discs {
+			fmt.Fprintf(&s, "  %s v%d as %s\n", short(d.ID), d.Version, one(d.Folder))
+			if d.State != catalog.Complete {
+				fmt.Fprintf(&s, "    %s\n", missingWords(d.State, d.Missing))
+			}
+			for _, c := range d.Copies {
+				for _, f := range c.Faults {
+					fmt.Fprintf(&s, "    DAMAGED in %s: %s\n", one(c.Store), one(f))
+				}
+			}
+		}
+		if _, err := to.Write(s.Bytes()); err != nil {
+			return err
+		}
+	}
+	if lost != nil {
+		return lost
+	}
+	return exitOf(code)
+}
