@@ -23,7 +23,15 @@ type Digests struct {
 
 // Digests prepares the pass. What stands small on the image, lists of checksums
 // among it, is read here.
-func (m *Image) Digests() *Digests {
+func (m *Image) Digests() *Digests { return m.digests(m.have) }
+
+// Ahead are the digests of an image of which only the structures were read so
+// far, with the files' bytes still to come: those of all files that are known. They stand for nothing
+// but the bytes that the blocks had: an image that is whole asks for its own
+// Digests, and those Adopt these.
+func (m *Image) Ahead() *Digests { return m.digests(nil) }
+
+func (m *Image) digests(have func(off, n int64) bool) *Digests {
 	d := &Digests{jobs: map[*tree.Node]*digest.Job{}}
 	var all []*digest.Job
 	for _, v := range m.Volumes {
@@ -37,7 +45,7 @@ func (m *Image) Digests() *Digests {
 		})
 	}
 	d.proofs = proofs.Plan(m.Main(), tree.NewSource(m.r, m.Size).Gate(m.have), d.jobs)
-	d.Pass = digest.New(append(all, d.proofs.Jobs()...), m.Size, m.have)
+	d.Pass = digest.New(append(all, d.proofs.Jobs()...), m.Size, have)
 	return d
 }
 

@@ -10,9 +10,10 @@ import (
 
 	"ripstation/disc"
 	"ripstation/discfs"
+	"ripstation/ripper"
 )
 
-// contents is the look at what is on an image while it is sealed. Whatever a
+// contents is a look at what is on an image. Whatever a
 // hostile disc makes of it, the image is sealed all the same: what went wrong
 // becomes a check that could not run.
 type contents struct {
@@ -21,6 +22,7 @@ type contents struct {
 	digests *discfs.Digests
 	limit   time.Duration
 	broken  error
+	next    int64 // where the next block begins
 }
 
 const (
@@ -63,6 +65,47 @@ func lookAt(ctx context.Context, img io.ReaderAt, sm *disc.SectorMap, toc disc.T
 	return c
 }
 
+// lookAhead reads the structures of an image whose files are still to be
+// read. Their digests are taken from its blocks as they come; a look at the
+// sealed image says which of them count.
+func lookAhead(ctx context.Context, img *ripper.Image, toc disc.TOC) *contents {
+	c := &contents{img: img, limit: firstLookLimit}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.limit, errLook)
+	defer cancel()
+	c.guard(func() error {
+		sm := img.Map()
+		m := discfs.Open(hurried{img, ctx}, img.Size(), discfs.Have(sm))
+		m.AddSessions(toc)
+		c.digests = m.Ahead()
+		return context.Cause(ctx)
+	})
+	return c
+}
+
+// adopt takes over the digests of files that have stayed what they were when
+// an image was looked at ahead. A nil ahead is none.
+func (c *contents) adopt(ahead *contents) {
+	if ahead == nil || ahead.digests == nil {
+		return
+	}
+	if ahead.broken == nil {
+		c.guard(func() error { c.digests.Adopt(ahead.digests.Pass); return nil })
+	}
+	ahead.close()
+}
+
+// close ends a look that takes no more blocks.
+func (c *contents) close() {
+	if c.digests == nil {
+		return
+	}
+	defer func() { _ = recover() }() // nothing of it is used any more
+	c.digests.Close()
+}
+
+// errAgain says that bytes whose digests were taken have changed.
+var errAgain = errors.New("the image has changed")
+
 // guard runs one part of the look. After the first that goes wrong none runs.
 func (c *contents) guard(part func() error) {
 	if c.broken != nil {
@@ -76,19 +119,25 @@ func (c *contents) guard(part func() error) {
 	c.broken = part()
 }
 
-// block takes the next block of the image that is being sealed.
+// block takes the next block of the image. Once one comes again, no digest
+// counts.
 func (c *contents) block(off, n int64, data []byte) error {
-	c.guard(func() error { return c.digests.Block(off, n, data) })
+	c.guard(func() error {
+		if off != c.next {
+			return errAgain
+		}
+		c.next += n
+		return c.digests.Block(off, n, data)
+	})
 	return nil
 }
 
-// finish takes the digests that the one reading could not give, and gives all
-// checks.
+// finish takes the digests that are still wanted, and gives all checks.
 func (c *contents) finish(ctx context.Context) []disc.Check {
 	c.guard(func() error {
 		ctx, cancel := context.WithTimeoutCause(ctx, c.limit+time.Duration(c.m.Size/lookPace)*time.Second, errLook)
 		defer cancel()
-		err := c.digests.Finish(ctx, c.img)
+		err := c.digests.Run(ctx, c.img, nil)
 		return cmp.Or(context.Cause(ctx), err)
 	})
 	var checks []disc.Check

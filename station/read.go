@@ -17,9 +17,54 @@ import (
 // seal: it stays open in between.
 type intake struct {
 	img *ripper.Image
+	// behind reads the image back behind the reader, under the eyes of ahead.
+	// Both are nil before follow, and ahead is set when it has looked.
+	behind *ripper.Follower
+	ahead  *contents
+	looked chan struct{} // closed then
+	ended  chan error    // what behind gave; nil once it was asked
+	stop   func()        // ends behind
+	cancel func()        // ends the look, too
 }
 
-func (in *intake) close() error { return in.img.Close() }
+// follow has the image read back while it is read, once its structures are
+// there.
+func (in *intake) follow(ctx context.Context, toc disc.TOC) {
+	if in.behind != nil {
+		return
+	}
+	looking, cancel := context.WithCancel(ctx)
+	following, stop := context.WithCancel(looking)
+	in.stop, in.cancel = stop, cancel
+	in.looked, in.ended = make(chan struct{}), make(chan error, 1)
+	in.behind = ripper.NewFollower(in.img, func(off, n int64, data []byte) error { return in.ahead.block(off, n, data) })
+	go func() {
+		in.ahead = lookAhead(looking, in.img, toc)
+		close(in.looked)
+		in.ended <- in.behind.Run(following)
+	}()
+}
+
+// halt ends the reading back, and says why when it had ended by itself.
+func (in *intake) halt() error {
+	if in.ended == nil {
+		return nil
+	}
+	<-in.looked // worth waiting for: without it all files are read once more
+	in.stop()
+	err := <-in.ended
+	in.ended = nil
+	return err
+}
+
+func (in *intake) close() error {
+	if in.behind != nil {
+		in.cancel()
+		_ = in.halt() // the seal, if there was one, has asked before
+		in.ahead.close()
+	}
+	return in.img.Close()
+}
 
 // read brings the disc's sectors into the spool, or goes on with it. It
 // ends without an error when every pass has run, whatever is missing then. What it gives is
@@ -56,8 +101,11 @@ func (b *bay) read(ctx context.Context, d Drive, j *job) (_ *intake, err error) 
 	res, err := ripper.Rip(ctx, d, img, ripper.Options{
 		Drive: driveName(f.Drive), Medium: f.Disc.Medium, Unrecorded: f.Disc.Unrecorded, RunOut: f.Disc.RunOut,
 		Capacity: claim(f.Disc, "READ CAPACITY"), Passes: ripper.DefaultPasses(b.s.cfg.Retries),
-		Wanted:   wanted(f.Disc.TOC),
-		PassDone: func(p ripper.PassResult) { b.hitSoFar(j, img, p, &said) },
+		Wanted: wanted(f.Disc.TOC),
+		PassDone: func(p ripper.PassResult) {
+			in.follow(ctx, f.Disc.TOC)
+			b.hitSoFar(j, img, p, &said)
+		},
 		Progress: func(p ripper.Progress) {
 			c := p.Sectors
 			b.notice(Notice{ID: j.ID, Word: WordReading, Progress: &Progress{
@@ -87,14 +135,18 @@ func (b *bay) seal(ctx context.Context, j *job, in *intake) error {
 	}
 	defer in.close()
 	b.notice(Notice{ID: j.ID, Word: WordChecking, Text: "reading the spool back from its disk and taking digests"})
+	if err := in.halt(); err != nil {
+		b.s.cfg.Log.Warn().Err(err).Str("carrier", j.ID).Msg("the image is read back to its end at the seal")
+	}
 	img, sm := in.img, in.img.Map()
 	look := lookAt(ctx, img, sm, f.Disc.TOC, lookLimit)
-	sealed, err := ripper.Seal(ctx, img, ripper.SealOptions{Observers: []ripper.Observer{look.block}, Progress: func(done, total int64) {
+	sealed, err := ripper.Seal(ctx, img, ripper.SealOptions{Follower: in.behind, Progress: func(done, total int64) {
 		b.notice(Notice{ID: j.ID, Word: WordChecking, Progress: &Progress{What: "checking", Done: done, Total: total}})
 	}})
 	if err != nil {
 		return err
 	}
+	look.adopt(in.ahead)
 	found := look.finish(ctx)
 	if err := ctx.Err(); err != nil {
 		return err

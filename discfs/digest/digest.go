@@ -48,6 +48,9 @@ func (a Algo) new() (hash.Hash, error) {
 // it has that not all of them were digested.
 var ErrTooMuch = errors.New("the files of this image refer to many times the bytes it has; this one was not read")
 
+// ErrClosed says that the pass was ended before the job had all its bytes.
+var ErrClosed = errors.New("its digest was not taken to the end")
+
 // ErrInterleave says that a file section is interleaved in units that no
 // standard allows.
 var ErrInterleave = errors.New("it is interleaved in units smaller than a logical block")

@@ -32,16 +32,17 @@ type Pass struct {
 	image   int64
 	waiting []*stream // in the order of their first bytes
 	open    []*stream
-	again   []*stream // for Finish
-	pos     int64     // where the next block begins
+	again   []*stream            // for Finish
+	pos     int64                // where the next block begins
+	same    map[[32]byte]*stream // all, by their jobs' key
 }
 
 // New prepares a pass over an image of size bytes. have says which bytes were
 // read from the disc; nil means all. Jobs that can have no sums get their Err
 // at once.
 func New(jobs []*Job, size int64, have func(off, n int64) bool) *Pass {
-	p := &Pass{image: size}
-	same := map[string]*stream{}
+	same := map[[32]byte]*stream{}
+	p := &Pass{image: size, same: same}
 	budget := maxTimes*size + slack
 	steps := budget / minUnit // pieces to be gone through one by one
 	for _, j := range jobs {

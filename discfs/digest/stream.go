@@ -1,6 +1,7 @@
 package digest
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"hash"
 	"iter"
@@ -32,7 +33,7 @@ type piece struct {
 }
 
 // key is the same for jobs of the same bytes.
-func (j *Job) key() string {
+func (j *Job) key() [32]byte {
 	b := make([]byte, 0, 8+32*len(j.Extents))
 	b = binary.AppendVarint(b, j.Size)
 	b = binary.AppendUvarint(b, uint64(len(j.Extents)))
@@ -46,7 +47,7 @@ func (j *Job) key() string {
 		b = binary.AppendUvarint(b, uint64(len(x.Bytes)))
 		b = append(b, x.Bytes...)
 	}
-	return string(b)
+	return sha256.Sum256(b)
 }
 
 // pieces are those of a job, cut off at its size.
