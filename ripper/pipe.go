@@ -10,10 +10,12 @@ import (
 
 // pipe takes sectors from the goroutine that reads the drive to one that
 // hashes, writes and syncs them, so that the drive does not wait for the
-// disk. A bounded number of buffers goes round.
+// disk. A bounded number of buffers goes round: as many as were needed at once
+// so far, which on a disk that keeps up is a few.
 type pipe struct {
 	img  *Image
 	free chan []byte
+	made int // buffers; the reading goroutine's
 	work chan parcel
 	// failed is closed when a write did not end well; err says how.
 	failed chan struct{}
@@ -31,14 +33,10 @@ type parcel struct {
 }
 
 func newPipe(img *Image) *pipe {
-	p := &pipe{
+	return &pipe{
 		img: img, free: make(chan []byte, img.tune.buffers), work: make(chan parcel, img.tune.buffers),
 		failed: make(chan struct{}), ended: make(chan struct{}),
 	}
-	for range img.tune.buffers {
-		p.free <- make([]byte, img.tune.chunk*disc.SectorSize)
-	}
-	return p
 }
 
 // errPipe stands for whatever the writing goroutine fell over; see pipe.err.
@@ -47,6 +45,10 @@ var errPipe = errors.New("writing to the spool ended")
 // buffer waits for a free buffer. It never waits for the drive, so it needs no
 // context: the writer frees one or fails.
 func (p *pipe) buffer() ([]byte, error) {
+	if len(p.free) == 0 && p.made < p.img.tune.buffers {
+		p.made++
+		return make([]byte, p.img.tune.chunk*disc.SectorSize), nil
+	}
 	select {
 	case b := <-p.free:
 		return b, nil

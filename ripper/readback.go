@@ -24,7 +24,7 @@ const (
 
 const (
 	blockSize = 1 << 20
-	blocks    = 8 // in flight
+	blocks    = 4 // in flight
 )
 
 // block is a piece of the image on its way through all who look at it.
