@@ -28,6 +28,24 @@ type Store struct {
 	// Required: the tray and the spool wait for it. A best-effort store is
 	// served as well as it can be.
 	Required bool
+	// Proof is what the spool lets go of an image on; empty means ProofReadBack.
+	Proof Proof
+	// Limit is how fast the station sends and reads back.
+	Limit archive.Limit
+}
+
+// Proof says what must be so of a copy before the spool lets go of the image.
+type Proof string
+
+const (
+	ProofReadBack Proof = "read-back"      // every byte was read again and hashed
+	ProofChecksum Proof = "store-checksum" // the store accepted it with matching checksums
+)
+
+// proves reports whether a copy in this state has given the proof that is set
+// for its store.
+func (st Store) proves(c catalog.CopyState) bool {
+	return c == catalog.ReadBack || c == catalog.Stored && st.Proof == ProofChecksum
 }
 
 // Config is what a station is built from.
@@ -53,6 +71,9 @@ type Config struct {
 	// BackoffMin and BackoffMax bound the wait between two tries of a store
 	// that failed. Zero means 1 s and 5 min.
 	BackoffMin, BackoffMax time.Duration
+	// BackoffParked is the wait after a failure that a person has to mend. Zero
+	// means six times BackoffMax.
+	BackoffParked time.Duration
 	// EjectRetry is the wait between two tries of a failed eject. Zero means 30 s.
 	EjectRetry time.Duration
 	// ReadyWait is how long a bay waits for a drive that is not ready before it
@@ -91,6 +112,14 @@ func (c *Config) validate() error {
 		if s.Required {
 			required++
 		}
+		switch s.Proof {
+		case "", ProofReadBack, ProofChecksum:
+		default:
+			return fmt.Errorf("station: store %s: proof is %q; it can be read-back or store-checksum", s.Name(), s.Proof)
+		}
+		if s.Required && s.Proof == ProofChecksum && c.Eject == EjectReadBack {
+			return fmt.Errorf("station: eject.when is read-back, and the required store %s is never read back (proof = store-checksum)", s.Name())
+		}
 	}
 	if required == 0 {
 		return errors.New("station: no store is required; at least one must be, or a tray could open on a disc that nobody holds")
@@ -108,6 +137,9 @@ func (c *Config) validate() error {
 	}
 	if c.BackoffMax <= 0 {
 		c.BackoffMax = 5 * time.Minute
+	}
+	if c.BackoffParked <= 0 {
+		c.BackoffParked = 6 * c.BackoffMax
 	}
 	if c.EjectRetry <= 0 {
 		c.EjectRetry = 30 * time.Second

@@ -172,24 +172,36 @@ func (s *Station) send(ctx context.Context, d *desk, j *job) error {
 	if c.stored() {
 		return nil
 	}
-	done, err := d.turn(ctx, true)
+	name := d.store.Name()
+	up, err := j.takeOver(ctx, name)
 	if err != nil {
 		return err
 	}
-	defer done()
+	e := d.open(sending)
+	defer d.close(e)
 	bag, closeBag, err := s.bag(j)
 	if err != nil {
 		return err
 	}
 	defer closeBag()
-	name := d.store.Name()
 	if err := j.delivery(name, func(c *delivery) { c.State = catalog.Sending }); err != nil {
 		return err
 	}
 	s.say(Notice{ID: j.ID, Word: WordSending, Text: "to " + name})
 	var res archive.SendResult
-	err = d.insist(ctx, func() (err error) {
-		res, err = archive.Send(ctx, d.store, bag, archive.SendOptions{
+	told := func(err error, wait time.Duration) {
+		s.say(Notice{ID: j.ID, Word: WordWaitStore, Text: fmt.Sprintf("%s; next try in %s", of(name, err), wait.Round(time.Second))})
+	}
+	err = d.insist(ctx, e, func() (err error) {
+		res, err = archive.Send(ctx, d.line, bag, archive.SendOptions{
+			Hooks: d.hooks(e, told),
+			Live: func(key string) archive.Upload {
+				if key != bag.Key(imagePath) {
+					return nil
+				}
+				return up
+			},
+			Sent: func(string, int) { crashpoint.Here("part-sent") },
 			Progress: func(done, total int64) {
 				j.progress(name, done)
 				s.say(Notice{ID: j.ID, Word: WordSending, Progress: &Progress{What: "sending to " + name, Done: done, Total: total}})
@@ -206,9 +218,7 @@ func (s *Station) send(ctx context.Context, d *desk, j *job) error {
 			},
 		})
 		return err
-	}, func(err error, wait time.Duration) {
-		s.say(Notice{ID: j.ID, Word: WordWaitStore, Text: fmt.Sprintf("%s; next try in %s", of(name, err), wait.Round(time.Second))})
-	})
+	}, told)
 	if err != nil {
 		if ctx.Err() == nil {
 			detail := err.Error()
@@ -233,20 +243,25 @@ func (s *Station) readBack(ctx context.Context, d *desk, j *job) error {
 	if c.State == catalog.ReadBack {
 		return nil
 	}
-	if err := s.noteStored(ctx, j, c); err != nil {
+	if err := s.noteStored(ctx, j, c, d.store.Proof); err != nil {
 		return err
 	}
-	done, err := d.turn(ctx, false)
-	if err != nil {
-		return err
+	if d.store.Proof == ProofChecksum {
+		return nil // what the store said is the proof that was asked for
 	}
-	defer done()
+	e := d.open(looking)
+	defer d.close(e)
 	f := j.file()
 	want := archive.Expected{Prefix: c.Key, TagManifest: c.TagManifest,
 		Payload: []archive.Payload{{Path: imagePath, Size: f.Sealed.Size, SHA512: f.Sealed.Digests.SHA512}}}
 	var res archive.ReadBackResult
-	err = d.insist(ctx, func() (err error) {
-		res, err = archive.ReadBack(ctx, d.store, want)
+	err := d.insist(ctx, e, func() error {
+		done, err := d.turn(ctx, e, 0, f.Sealed.Size)
+		if err != nil {
+			return err
+		}
+		res, err = archive.ReadBack(ctx, polite{d.line, d, e}, want)
+		done(err)
 		return err
 	}, func(err error, wait time.Duration) {
 		s.say(Notice{ID: j.ID, Word: WordWaitStore, Text: fmt.Sprintf("cannot be read back: %s; next try in %s", of(c.Store, err), wait.Round(time.Second))})

@@ -3,6 +3,7 @@ package station
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,95 +12,154 @@ import (
 	"ripstation/archive"
 )
 
-// desk is the counter of one store: one transfer at a time, sends before
-// read-backs, and one wait for all when the store is away.
+// desk is the counter of one store: its own queue (turns.go), its own limit,
+// and one wait for all when the store is away.
 type desk struct {
 	s     *Station
 	store Store
-
-	mu      sync.Mutex
-	busy    bool
-	sends   []chan struct{} // waiting, first come first served
-	looks   []chan struct{}
-	message string // the last failure
+	line  archive.Store // the store behind its limit
 
 	letters letters // the events and the root files, on their way
+
+	mu       sync.Mutex
+	busy     *errand   // the one that moves bytes now
+	out      int       // turns that were given and have not come back
+	kept     *errand   // whose next part is waited for a moment before others have a turn
+	waiting  []*waiter // for a turn, first come first
+	errands  []*errand // all that are open
+	alarm    *time.Timer
+	alarmAt  time.Time
+	away     trouble // of the store
+	hopeless string  // the last failure that no waiting mends, of an image
 }
 
-func newDesk(s *Station, st Store) *desk { return &desk{s: s, store: st} }
-
-// turn waits for the desk. done gives it to the next one.
-func (d *desk) turn(ctx context.Context, send bool) (done func(), err error) {
-	d.mu.Lock()
-	if !d.busy {
-		d.busy = true
-		d.mu.Unlock()
-		return d.next, nil
-	}
-	called := make(chan struct{})
-	queue := &d.looks
-	if send {
-		queue = &d.sends
-	}
-	*queue = append(*queue, called)
-	d.mu.Unlock()
-	select {
-	case <-called:
-		return d.next, nil
-	case <-ctx.Done():
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for i, c := range *queue {
-		if c == called {
-			*queue = append((*queue)[:i], (*queue)[i+1:]...)
-			return nil, ctx.Err()
-		}
-	}
-	go d.next() // it was called at the same moment; pass it on
-	return nil, ctx.Err()
+// trouble is how often something has failed in a row, and when it is tried
+// again.
+type trouble struct {
+	fails   int
+	next    time.Time
+	waits   *backoff.ExponentialBackOff
+	message string
 }
 
-func (d *desk) next() {
+func newDesk(s *Station, st Store) *desk {
+	d := &desk{s: s, store: st, line: st.Store, away: s.trouble()}
+	if !st.Limit.None() {
+		d.line = archive.NewLimited(st.Store, st.Limit)
+	}
+	return d
+}
+
+func (s *Station) trouble() trouble {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval = s.cfg.BackoffMin, s.cfg.BackoffMax
+	return trouble{waits: b}
+}
+
+func (t *trouble) over() { *t = trouble{waits: t.waits}; t.waits.Reset() }
+
+func (t *trouble) again(err error, least time.Duration) {
+	t.fails++
+	t.message = err.Error()
+	t.next = time.Now().Add(max(least, t.waits.NextBackOff()))
+}
+
+// errand is one image's business with one store. It has its own patience with
+// the store: what is wrong with one image is not the others' affair.
+type errand struct {
+	purpose purpose
+	left    int64 // bytes still to be sent
+	begun   bool  // it has had a turn
+	own     trouble
+}
+
+func (d *desk) open(p purpose) *errand {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	e := &errand{purpose: p, own: d.s.trouble()}
+	d.errands = append(d.errands, e)
+	return e
+}
+
+func (d *desk) close(e *errand) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.errands = slices.DeleteFunc(d.errands, func(x *errand) bool { return x == e })
+	if d.kept == e {
+		d.kept = nil
+	}
+	d.pump()
+}
+
+// judge takes note of how a turn went. A store that answers is not away,
+// whatever it says of one image.
+func (d *desk) judge(e *errand, err error) {
 	switch {
-	case len(d.sends) > 0:
-		close(d.sends[0])
-		d.sends = d.sends[1:]
-	case len(d.looks) > 0:
-		close(d.looks[0])
-		d.looks = d.looks[1:]
+	case err == nil:
+		d.away.over()
+		e.own.over()
+		d.hopeless = ""
+	case errors.Is(err, context.Canceled):
+	case hopeless(err), errors.Is(err, archive.ErrNotFound), errors.Is(err, archive.ErrUploadGone), errors.Is(err, archive.ErrSource):
+		d.away.over()
 	default:
-		d.busy = false
+		d.away.again(err, 0)
+		e.own.again(err, d.least(err))
 	}
+}
+
+// least is the least wait after a failure: what a person has to mend is tried
+// at long intervals only.
+func (d *desk) least(err error) time.Duration {
+	if errors.Is(err, archive.ErrPermanent) {
+		return d.s.cfg.BackoffParked
+	}
+	return 0
+}
+
+// failed takes note of a failure that no turn has told of, and says how far
+// the next try is away.
+func (d *desk) failed(e *errand, err error) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	if !e.own.next.After(now) {
+		e.own.again(err, d.least(err))
+	}
+	return d.nextTry(e).Sub(now)
+}
+
+// nextTry is when an errand may have a turn again. d.mu is held.
+func (d *desk) nextTry(e *errand) time.Time {
+	if d.away.next.After(e.own.next) {
+		return d.away.next
+	}
+	return e.own.next
 }
 
 // insist tries f until it succeeds, for as long as it takes. told hears of
 // each failure and of how long the next try is away. What waiting does not
-// mend is tried at the longest interval only, since a person has to mend it
-// first; what can never succeed comes back as an error.
-func (d *desk) insist(ctx context.Context, f func() error, told func(err error, wait time.Duration)) error {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval, b.MaxInterval = d.s.cfg.BackoffMin, d.s.cfg.BackoffMax
+// mend is tried at long intervals only, since a person has to mend it first;
+// what can never succeed comes back as an error.
+func (d *desk) insist(ctx context.Context, e *errand, f func() error, told func(err error, wait time.Duration)) error {
 	for {
 		err := f()
 		if err == nil {
-			d.say("")
+			d.mu.Lock()
+			e.own.over()
+			d.mu.Unlock()
 			return nil
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if hopeless(err) {
-			d.say(err.Error())
+			d.mu.Lock()
+			d.hopeless = err.Error()
+			d.mu.Unlock()
 			return err
 		}
-		wait := b.NextBackOff()
-		if errors.Is(err, archive.ErrPermanent) {
-			wait = d.s.cfg.BackoffMax
-		}
-		d.say(err.Error())
+		wait := d.failed(e, err)
 		told(err, wait)
 		select {
 		case <-time.After(wait):
@@ -114,15 +174,17 @@ func hopeless(err error) bool {
 	return errors.Is(err, archive.ErrExists) || errors.Is(err, archive.ErrSourceChanged)
 }
 
-func (d *desk) say(message string) {
-	d.mu.Lock()
-	d.message = message
-	d.mu.Unlock()
-}
-
 func (d *desk) status(jobs []JobStatus) StoreStatus {
 	d.mu.Lock()
-	st := StoreStatus{Name: d.store.Name(), Required: d.store.Required, Message: d.message}
+	st := StoreStatus{Name: d.store.Name(), Required: d.store.Required, Message: d.hopeless}
+	for _, e := range d.errands {
+		if e.own.fails == 0 {
+			continue
+		}
+		if next := d.nextTry(e).UTC(); st.Next == nil || next.Before(*st.Next) {
+			st.Message, st.Next = e.own.message, &next
+		}
+	}
 	d.mu.Unlock()
 	st.Notes = append([]string{}, archive.NotesOf(d.store.Store)...)
 	for _, j := range jobs {

@@ -82,7 +82,9 @@ type job struct {
 
 	mu sync.Mutex
 	jobFile
-	copies map[string]*delivery // by store
+	copies  map[string]*delivery // by store
+	streams map[string]*stream   // by store
+	sums    []uint64             // of the sealed image's MiB; nil when it was sealed before a restart
 
 	looked     chan struct{} // holds one while a bay finds out whether its disc is the job's
 	delivering bool
@@ -96,7 +98,7 @@ type job struct {
 }
 
 func newJob(dir string, f jobFile) *job {
-	return &job{dir: dir, ID: f.ID, ImageVersion: f.ImageVersion, jobFile: f, copies: map[string]*delivery{}, looked: make(chan struct{}, 1),
+	return &job{dir: dir, ID: f.ID, ImageVersion: f.ImageVersion, jobFile: f, copies: map[string]*delivery{}, streams: map[string]*stream{}, looked: make(chan struct{}, 1),
 		mayOpen: make(chan struct{}), released: make(chan struct{}), parked: make(chan struct{}), roomWanted: make(chan struct{})}
 }
 

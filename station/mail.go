@@ -35,10 +35,12 @@ func (l *letters) change(f func()) {
 func (s *Station) mail(ctx context.Context, d *desk) {
 	heard, stop := s.cfg.Catalog.Heard()
 	defer stop()
+	e := d.open(looking)
+	defer d.close(e)
 	rooted := false
 	given := map[string]bool{} // carriers of which an event cannot be sent; until the next start
 	for {
-		err := d.insist(ctx, func() error {
+		err := d.insist(ctx, e, func() error {
 			if !rooted {
 				if err := archive.PutRoot(ctx, d.store); err != nil {
 					return err

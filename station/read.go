@@ -29,6 +29,7 @@ func (b *bay) read(ctx context.Context, d Drive, j *job) (_ *intake, err error) 
 		return nil, err
 	}
 	in := &intake{img: img}
+	b.s.stream(j, img) // goes on until the courier takes over, or the story ends
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, in.close())

@@ -73,7 +73,7 @@ func (s *Station) bag(j *job) (b archive.Bag, closeBag func(), err error) {
 		Prefix: j.key(),
 		Info:   bagInfo(f),
 		Payload: []archive.Payload{{Path: imagePath, Size: f.Sealed.Size, Source: img,
-			SHA512: f.Sealed.Digests.SHA512, SHA256: f.Sealed.Digests.SHA256, CRC64NVME: crc}},
+			SHA512: f.Sealed.Digests.SHA512, SHA256: f.Sealed.Digests.SHA256, CRC64NVME: crc, Sums: j.sums}},
 		Metadata: []archive.File{
 			{Path: "metadata/record.json", Body: record},
 			{Path: "metadata/sectors.map", Body: sectorMap},
@@ -251,7 +251,7 @@ func (s *Station) noteCopy(ctx context.Context, j *job, d delivery, ev catalog.E
 // noteStored takes into the catalog that a store has accepted the bag. What
 // the catalog has learned since is left: a copy that was read back was stored,
 // and one that is damaged is mended by reading it alone.
-func (s *Station) noteStored(ctx context.Context, j *job, d delivery) error {
+func (s *Station) noteStored(ctx context.Context, j *job, d delivery, proof Proof) error {
 	copies, err := s.cfg.Catalog.Copies(ctx, j.ID, j.ImageVersion)
 	if err != nil {
 		return fmt.Errorf("look up the copy of %s in %s: %w", j.ID, d.Store, err)
@@ -261,7 +261,11 @@ func (s *Station) noteStored(ctx context.Context, j *job, d delivery) error {
 			return nil
 		}
 	}
-	return s.noteCopy(ctx, j, d, s.copyEvent(j, d, catalog.EventReplication, catalog.EventSuccess, "stored: the store accepted the bag with matching checksums"))
+	detail := "stored: the store accepted the bag with matching checksums"
+	if proof == ProofChecksum {
+		detail = "stored: accepted with matching checksums, not read back"
+	}
+	return s.noteCopy(ctx, j, d, s.copyEvent(j, d, catalog.EventReplication, catalog.EventSuccess, detail))
 }
 
 // copyEvent is an event of one copy. Its time is the copy's own, so that an

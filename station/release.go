@@ -28,8 +28,19 @@ func (s *Station) release(j *job) error {
 	if err := j.update(func(f *jobFile) { f.Step = StepDone }); err != nil {
 		return err
 	}
-	s.say(Notice{ID: j.ID, Word: WordReleased, Text: "every copy that was waited for has been read back"})
+	text := "every copy that was waited for has been read back"
+	for _, st := range s.cfg.Stores {
+		if c := j.copyOf(st.Name()); c.State == catalog.Stored && st.Proof == ProofChecksum {
+			text = "every copy that was waited for has been read back, or was accepted with matching checksums where that is enough"
+		}
+	}
+	s.say(Notice{ID: j.ID, Word: WordReleased, Text: text})
 	crashpoint.Here("spool-released")
+	for _, d := range s.desks {
+		if c := j.copyOf(d.store.Name()); !c.stored() {
+			s.start(func(ctx context.Context) { s.endUploads(ctx, d) })
+		}
+	}
 	close(j.released)
 	// No tray says that an image file has left. After a restart its job stays until the
 	// file's story or the next event of a drive clears it: forgotten sooner, the
@@ -79,7 +90,7 @@ func (s *Station) makeRoom() bool {
 
 func (j *job) requiredProven(stores []Store) bool {
 	for _, st := range stores {
-		if d := j.copies[st.Name()]; st.Required && (d == nil || d.State != catalog.ReadBack) {
+		if d := j.copies[st.Name()]; st.Required && (d == nil || !st.proves(d.State)) {
 			return false
 		}
 	}

@@ -82,6 +82,7 @@ func (s *Station) Run(ctx context.Context) error {
 	}
 	for _, d := range s.desks {
 		s.start(func(ctx context.Context) { s.mail(ctx, d) })
+		s.start(func(ctx context.Context) { s.endUploads(ctx, d) })
 	}
 	close(s.ready)
 

@@ -57,6 +57,8 @@ type StoreStatus struct {
 	Message  string     `json:"message"` // the last failure, empty when the last try went well
 	// Notes are what a person ought to know of the store: what its server lacks.
 	Notes []string `json:"notes"`
+	// Next is when it is tried again; null when nothing failed.
+	Next *time.Time `json:"next_try"`
 }
 
 // Status tells what the station is doing now.

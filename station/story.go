@@ -30,6 +30,7 @@ func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Reque
 	if err := b.openUploads(j); err != nil {
 		return "", err
 	}
+	defer j.endStreams()
 	in, err := b.read(ctx, d, j)
 	if err != nil {
 		return "", err

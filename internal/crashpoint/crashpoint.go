@@ -21,6 +21,7 @@ const Variable = "RIPSTATION_CRASH"
 var points = map[string]string{
 	"job-written":     "job.json of a new disc is on the disk, nothing is read yet",
 	"reading":         "a chunk is in the ledger, the sector map may not have it yet",
+	"part-sent":       "a store has taken a part of an image, nobody has noted it",
 	"read":            "all passes have ended, the image is not sealed",
 	"listed":          "the file list is on the disk, the job does not know it yet",
 	"sealed":          "the image is sealed, nothing is sent",
