@@ -59,9 +59,11 @@ type NamesConfig struct {
 }
 
 type StoreConfig struct {
-	Name     string `toml:"name"`
-	Type     string `toml:"type"`
-	Required *bool  `toml:"required"` // never nil after loadConfig
+	Name     string   `toml:"name"`
+	Type     string   `toml:"type"`
+	Required *bool    `toml:"required"` // never nil after loadConfig
+	Proof    string   `toml:"proof"`
+	Limit    []string `toml:"limit"`
 
 	Path string `toml:"path"` // directory
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"ripstation/archive"
 	"ripstation/disc"
 	"ripstation/internal/discname"
 )
@@ -65,6 +66,13 @@ func (c *Config) validateStores(v *validator) {
 		names[s.Name] = true
 		if *s.Required {
 			required++
+		}
+		v.oneOf(key+".proof", s.Proof, "read-back", "store-checksum")
+		if *s.Required && s.Proof == "store-checksum" && c.Eject.When == "read-back" {
+			v.add(key+".proof", "store-checksum never reads a copy back, and eject.when = \"read-back\" waits for that in every required store")
+		}
+		if _, err := archive.ParseLimit(s.Limit); err != nil {
+			v.add(key+".limit", "%v", err)
 		}
 		switch s.Type {
 		case "directory":

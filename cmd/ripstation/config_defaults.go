@@ -75,7 +75,7 @@ func defaults(h homes) *Config {
 		Read:   ReadConfig{Retries: 3, Chunk: 1 << 20, Protected: "hold"},
 		Eject:  EjectConfig{When: "stored", Retry: Duration(30 * time.Second)},
 		Names:  NamesConfig{Template: discname.Default},
-		Stores: []StoreConfig{{Name: "local", Type: "directory", Required: &yes, Path: filepath.Join(h.state, "store")}},
+		Stores: []StoreConfig{{Name: "local", Type: "directory", Required: &yes, Proof: "read-back", Limit: []string{}, Path: filepath.Join(h.state, "store")}},
 		Log:    LogConfig{Level: "info", Format: "auto"},
 	}
 }
@@ -85,6 +85,9 @@ func (s *StoreConfig) complete() {
 	if s.Required == nil {
 		yes := true
 		s.Required = &yes
+	}
+	if s.Proof == "" {
+		s.Proof = "read-back"
 	}
 	if s.Type == "s3" {
 		if s.Region == "" {

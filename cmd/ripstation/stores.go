@@ -26,7 +26,11 @@ func openStores(ctx context.Context, cfg *Config, cat *catalog.Catalog) ([]stati
 		if err != nil {
 			return nil, &failure{exitUsage, err} // nothing was spoken to: it is what the configuration names
 		}
-		out = append(out, station.Store{Store: st, Required: *s.Required})
+		limit, err := archive.ParseLimit(s.Limit)
+		if err != nil {
+			return nil, &failure{exitUsage, fmt.Errorf("store.%s.limit: %w", s.Name, err)}
+		}
+		out = append(out, station.Store{Store: st, Required: *s.Required, Proof: station.Proof(s.Proof), Limit: limit})
 	}
 	return out, nil
 }

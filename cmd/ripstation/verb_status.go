@@ -78,7 +78,11 @@ func (a *app) printStatus(st station.Status) error {
 		if s.Oldest != nil {
 			oldest = moment(*s.Oldest)
 		}
-		fmt.Fprintf(w, "%s\t%v\t%d\t%s\t%s\n", one(s.Name), s.Required, s.Waiting, oldest, one(s.Message))
+		message := one(s.Message)
+		if s.Next != nil {
+			message += "; next try " + moment(*s.Next)
+		}
+		fmt.Fprintf(w, "%s\t%v\t%d\t%s\t%s\n", one(s.Name), s.Required, s.Waiting, oldest, message)
 	}
 	if err := w.Flush(); err != nil {
 		return err
