@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -75,7 +76,9 @@ func (s *S3) topSmall(ctx context.Context, src *proven, key, old string) (id str
 	}
 	crc = CRC64NVME(body)
 	in := &s3.PutObjectInput{Bucket: s.bucket(), Key: s.full(key), Body: bytes.NewReader(body), ContentLength: aws.Int64(int64(len(body)))}
-	if s.cfg.Checksums == ChecksumMD5 {
+	s.cfg.keepPut(in)
+	s.cfg.lockPut(in, time.Now())
+	if s.sums(s.abilities(ctx)) == ChecksumMD5 {
 		in.ContentMD5 = aws.String(contentMD5(body))
 	} else {
 		in.ChecksumCRC64NVME = aws.String(FormatCRC64NVME(crc))
@@ -92,7 +95,8 @@ func (s *S3) topParts(ctx context.Context, src *proven, key, old string) (id str
 	if err != nil {
 		return "", 0, s.bad("supersede", key, err)
 	}
-	u := &s3Upload{s: s, key: key, plan: p, parts: map[int]s3Part{}}
+	known := s.abilities(ctx)
+	u := &s3Upload{s: s, key: key, plan: p, parts: map[int]s3Part{}, known: known, sums: s.sums(known)}
 	if err := u.create(ctx); err != nil {
 		return "", 0, err
 	}
@@ -113,12 +117,12 @@ func (s *S3) topParts(ctx context.Context, src *proven, key, old string) (id str
 	in := &s3.CompleteMultipartUploadInput{Bucket: s.bucket(), Key: s.full(key), UploadId: &u.id, MultipartUpload: &types.CompletedMultipartUpload{}}
 	for n := range p.parts() {
 		part := types.CompletedPart{PartNumber: aws.Int32(int32(n + 1)), ETag: aws.String(u.parts[n].etag)}
-		if s.cfg.Checksums == ChecksumCRC64NVME {
+		if u.sums == ChecksumCRC64NVME {
 			part.ChecksumCRC64NVME = aws.String(FormatCRC64NVME(u.parts[n].crc))
 		}
 		in.MultipartUpload.Parts = append(in.MultipartUpload.Parts, part)
 	}
-	if s.cfg.Checksums == ChecksumCRC64NVME {
+	if u.sums == ChecksumCRC64NVME {
 		in.ChecksumCRC64NVME, in.ChecksumType, in.MpuObjectSize = aws.String(FormatCRC64NVME(crc)), types.ChecksumTypeFullObject, &p.size
 	}
 	out, err := s.client.CompleteMultipartUpload(ctx, in, func(o *s3.Options) { o.HTTPClient = s.slow })

@@ -1,0 +1,158 @@
+package archive_test
+
+import (
+	"bytes"
+	"crypto/sha512"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"ripstation/archive"
+	"ripstation/archive/archivetest"
+)
+
+// goodCopy is a copy of one file, and what it has to be.
+func goodCopy(t *testing.T, body []byte) (archive.Copy, archive.BagFile) {
+	t.Helper()
+	s := openDir(t, filepath.Join(t.TempDir(), "good"))
+	f := archive.BagFile{Path: "data/image.iso", Size: int64(len(body)), SHA512: fmt.Sprintf("%x", sha512.Sum512(body))}
+	put(t, s, bagPrefix+"/"+f.Path, body)
+	return archive.Copy{Store: s, Prefix: bagPrefix}, f
+}
+
+func put(t *testing.T, s archive.Store, key string, body []byte) {
+	t.Helper()
+	up, err := s.Begin(t.Context(), key, int64(len(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range up.Parts() {
+		from := int64(n) * up.PartSize()
+		if err := up.Part(t.Context(), n, body[from:min(from+up.PartSize(), int64(len(body)))]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := up.Complete(t.Context(), archive.CRC64NVME(body)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// small and large objects go different ways.
+var sizes = []int{0, 100_000, 9 << 20, 12<<20 + 1}
+
+// What a copy gives is proved before anything becomes visible, and what is there
+// already stays.
+func TestSendAgain(t *testing.T) {
+	for _, n := range sizes {
+		body := archivetest.Bytes(uint64(n), n)
+		from, f := goodCopy(t, body)
+		to := archive.Copy{Store: openDir(t, filepath.Join(t.TempDir(), "to")), Prefix: bagPrefix}
+		wrong := f
+		wrong.SHA512 = fmt.Sprintf("%x", sha512.Sum512([]byte("other")))
+		if err := archive.SendAgain(t.Context(), from, to, wrong); !errors.Is(err, archive.ErrSourceChanged) {
+			t.Errorf("%d bytes, another digest: %v", n, err)
+		}
+		if n > 0 {
+			wrong = f
+			wrong.Size--
+			if err := archive.SendAgain(t.Context(), from, to, wrong); !errors.Is(err, archive.ErrSourceChanged) {
+				t.Errorf("%d bytes, longer than it should be: %v", n, err)
+			}
+		}
+		if _, err := to.Store.Stat(t.Context(), bagPrefix+"/"+f.Path); !errors.Is(err, archive.ErrNotFound) {
+			t.Errorf("%d bytes: something is visible: %v", n, err)
+		}
+		if err := archive.SendAgain(t.Context(), from, to, f); err != nil {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+		if sum, err := archive.DigestOf(t.Context(), to.Store, bagPrefix+"/"+f.Path); err != nil || sum != f.SHA512 {
+			t.Errorf("%d bytes: %s, %v", n, sum, err)
+		}
+		other := archivetest.Bytes(uint64(n)+1, n)
+		if n == 0 {
+			continue
+		}
+		from, g := goodCopy(t, other)
+		if err := archive.SendAgain(t.Context(), from, to, g); !errors.Is(err, archive.ErrExists) {
+			t.Errorf("%d bytes over others: %v", n, err)
+		}
+		if sum, err := archive.DigestOf(t.Context(), to.Store, bagPrefix+"/"+f.Path); err != nil || sum != f.SHA512 {
+			t.Errorf("%d bytes: it was changed: %s, %v", n, sum, err)
+		}
+	}
+}
+
+// A new version goes on top only of the version that was found damaged, and only
+// where that one stays.
+func TestSupersede(t *testing.T) {
+	server, _, store := setup(t, nil)
+	for _, n := range sizes[1:] {
+		body := archivetest.Bytes(uint64(n), n)
+		from, f := goodCopy(t, body)
+		prefix := fmt.Sprintf("mfzwizltorxgk/v%d", n)
+		to := archive.Copy{Store: store, Prefix: prefix}
+		key := prefix + "/" + f.Path
+		damaged := bytes.Clone(body)
+		damaged[n/2] ^= 1
+		versioning := func(s types.BucketVersioningStatus) {
+			t.Helper()
+			bucket := "discs"
+			if _, err := server.Client().PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: &bucket,
+				VersioningConfiguration: &types.VersioningConfiguration{Status: s}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		intact := func(what, version string) {
+			t.Helper()
+			info, err := store.Stat(t.Context(), key)
+			if sum, derr := archive.DigestOf(t.Context(), store, key); err != nil || derr != nil || sum != fmt.Sprintf("%x", sha512.Sum512(damaged)) || info.VersionID != version {
+				t.Errorf("%d bytes, %s: it was changed: %+v, %v, %v", n, what, info, err, derr)
+			}
+		}
+		put(t, store, key, damaged)
+		if n != sizes[1] {
+			versioning(types.BucketVersioningStatusSuspended)
+		}
+		info, err := store.Stat(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, old := range []string{info.VersionID, "", "null"} {
+			if _, err := store.Supersede(t.Context(), from, to, f, old); !errors.Is(err, archive.ErrUnversioned) {
+				t.Errorf("%d bytes, not versioned: %v", n, err)
+			}
+		}
+		intact("not versioned", info.VersionID)
+
+		versioning(types.BucketVersioningStatusEnabled)
+		key = prefix + "/w/" + f.Path
+		to.Prefix = prefix + "/w"
+		put(t, store, key, damaged)
+		if info, err = store.Stat(t.Context(), key); err != nil || info.VersionID == "" {
+			t.Fatalf("%+v, %v", info, err)
+		}
+		if _, err := store.Supersede(t.Context(), from, to, f, "another"); !errors.Is(err, archive.ErrPermanent) {
+			t.Errorf("%d bytes, on top of another version: %v", n, err)
+		}
+		wrong := f
+		wrong.SHA512 = fmt.Sprintf("%x", sha512.Sum512(nil))
+		if _, err := store.Supersede(t.Context(), from, to, wrong, info.VersionID); !errors.Is(err, archive.ErrSourceChanged) {
+			t.Errorf("%d bytes, another digest: %v", n, err)
+		}
+		intact("refused", info.VersionID)
+		id, err := store.Supersede(t.Context(), from, to, f, info.VersionID)
+		if err != nil || id == "" || id == info.VersionID {
+			t.Errorf("%d bytes: %q, %v", n, id, err)
+		}
+		if sum, err := archive.DigestOf(t.Context(), store, key); err != nil || sum != f.SHA512 {
+			t.Errorf("%d bytes: %s, %v", n, sum, err)
+		}
+		if now, err := store.Stat(t.Context(), key); err != nil || now.VersionID != id {
+			t.Errorf("%d bytes: %+v, %v", n, now, err)
+		}
+	}
+}
