@@ -1,13 +1,12 @@
 package archive
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -15,10 +14,6 @@ import (
 )
 
 const (
-	// Marker is the file that makes a folder a store. An external drive that
-	// is not mounted leaves an empty folder behind, which has none.
-	Marker     = ".ripstation-store"
-	markerText = "This folder is a ripstation archive store, format 1. Keep this file: without it the store counts as not there.\n"
 	uploadsDir = ".uploads"
 	crcXattr   = "user.ripstation.crc64nvme"
 )
@@ -33,6 +28,9 @@ type DirConfig struct {
 	// not mounted.
 	Create   bool
 	PartSize int64 // bytes, 0 for the default
+	// Marker is the id of the drive that the store is on, as Init gave it; empty
+	// for any. With it nothing is ever made: it is there or it is away.
+	Marker string
 }
 
 // Dir is a store in a folder: an external drive, or the default that needs no
@@ -42,6 +40,8 @@ type DirConfig struct {
 type Dir struct {
 	cfg  DirConfig
 	seen atomic.Bool // the marker was there once
+
+	founding sync.Mutex
 }
 
 // NewDir makes the store's handle; it touches nothing yet.
@@ -49,77 +49,17 @@ func NewDir(cfg DirConfig) (*Dir, error) {
 	if cfg.Name == "" || !filepath.IsAbs(cfg.Root) || cfg.PartSize < 0 {
 		return nil, fmt.Errorf("directory store %q: a name, an absolute path and no negative part size are needed, the path is %q", cfg.Name, cfg.Root)
 	}
+	if cfg.Marker != "" {
+		if err := CheckMarker(cfg.Marker); err != nil {
+			return nil, fmt.Errorf("directory store %s: %w", cfg.Name, err)
+		}
+	}
 	cfg.Root = filepath.Clean(cfg.Root)
 	return &Dir{cfg: cfg}, nil
 }
 
 // Name is the store's name in the config.
 func (d *Dir) Name() string { return d.cfg.Name }
-
-// ready makes sure that the folder is the store, and not what is left of it
-// while its drive is away.
-func (d *Dir) ready(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	_, err := os.Lstat(filepath.Join(d.cfg.Root, Marker))
-	if err == nil {
-		d.seen.Store(true)
-		return nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return d.fail("open folder", d.cfg.Root, err)
-	}
-	if d.cfg.Create && !d.seen.Load() {
-		return d.found()
-	}
-	f := &fault{store: d.cfg.Name, op: "open folder", key: d.cfg.Root,
-		err:  fmt.Errorf("it has no file %s, so it is not the store", Marker),
-		hint: "is the drive plugged in and mounted? For a new store, create an empty file of that name in it"}
-	if _, err := os.Lstat(d.cfg.Root); errors.Is(err, fs.ErrNotExist) {
-		f.err = errors.New("it is not there")
-		f.hint = "is the drive plugged in and mounted?"
-	}
-	return f
-}
-
-// found makes a new store, in a folder that is not there yet or empty.
-func (d *Dir) found() error {
-	root := d.cfg.Root
-	if err := os.MkdirAll(root, 0o755); err != nil {
-		return d.fail("create folder", root, err)
-	}
-	entries, err := os.ReadDir(root)
-	if err != nil {
-		return d.fail("open folder", root, err)
-	}
-	for _, e := range entries {
-		// lost+found, .Trash and the like come with a fresh drive; the marker
-		// may be another goroutine's.
-		if n := e.Name(); !strings.HasPrefix(n, ".") && n != "lost+found" {
-			if _, err := os.Lstat(filepath.Join(root, Marker)); err == nil {
-				d.seen.Store(true)
-				return nil // made, and used, by another since we looked
-			}
-			return &fault{store: d.cfg.Name, op: "open folder", key: root,
-				err:  fmt.Errorf("it holds %q and has no file %s, so it is not a store", n, Marker),
-				hint: "choose an empty folder, or create an empty file of that name to use this one"}
-		}
-	}
-	f, err := os.OpenFile(filepath.Join(root, Marker), os.O_WRONLY|os.O_CREATE, 0o644)
-	if err == nil {
-		_, err = f.WriteString(markerText)
-		err = errors.Join(err, f.Sync(), f.Close())
-	}
-	if err == nil {
-		err = errors.Join(syncDir(root), syncDir(filepath.Dir(root)))
-	}
-	if err != nil {
-		return d.fail("create store", root, err)
-	}
-	d.seen.Store(true)
-	return nil
-}
 
 // path is where a key's file lies. The key has been checked.
 func (d *Dir) path(key string) string { return filepath.Join(d.cfg.Root, filepath.FromSlash(key)) }

@@ -65,7 +65,8 @@ type StoreConfig struct {
 	Proof    string   `toml:"proof"`
 	Limit    []string `toml:"limit"`
 
-	Path string `toml:"path"` // directory
+	Path   string `toml:"path"` // directory
+	Marker string `toml:"marker"`
 
 	Endpoint      string `toml:"endpoint"` // the rest: s3
 	Region        string `toml:"region"`

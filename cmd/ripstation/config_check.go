@@ -77,6 +77,9 @@ func (c *Config) validateStores(v *validator) {
 		switch s.Type {
 		case "directory":
 			v.path(key+".path", s.Path)
+			if err := archive.CheckMarker(s.Marker); s.Marker != "" && err != nil {
+				v.add(key+".marker", "%v; `ripstation store init` prints it", err)
+			}
 			v.unset(key, "directory", map[string]bool{"endpoint": s.Endpoint != "", "region": s.Region != "", "bucket": s.Bucket != "", "prefix": s.Prefix != "", "path_style": s.PathStyle,
 				"access_key_file": s.AccessKeyFile != "", "secret_key_file": s.SecretKeyFile != "", "ca_file": s.CAFile != "", "checksums": s.Checksums != "",
 				"profile": s.Profile != "", "shared_config_file": s.SharedConfig != "", "storage_class": s.StorageClass != "", "encryption": s.Encryption != "", "kms_key": s.KMSKey != "",
@@ -160,7 +163,7 @@ func physical(p string) string {
 }
 
 func (v *validator) s3(key string, s StoreConfig) {
-	v.unset(key, "s3", map[string]bool{"path": s.Path != ""})
+	v.unset(key, "s3", map[string]bool{"path": s.Path != "", "marker": s.Marker != ""})
 	if s.Bucket == "" || strings.ContainsFunc(s.Bucket, func(r rune) bool { return r <= ' ' || r == '/' || r > '~' }) {
 		v.add(key+".bucket", "%q cannot be a bucket's name", s.Bucket)
 	}

@@ -39,7 +39,7 @@ func openStore(ctx context.Context, s StoreConfig, used bool) (archive.Store, er
 	if s.Type == "directory" {
 		// Where bags are known to be, an empty folder is a drive that is not
 		// mounted, and must not be taken for a new store.
-		return archive.NewDir(archive.DirConfig{Name: s.Name, Root: s.Path, Create: !used})
+		return archive.NewDir(archive.DirConfig{Name: s.Name, Root: s.Path, Create: !used, Marker: s.Marker})
 	}
 	st, err := openS3(ctx, s)
 	if errors.Is(err, fs.ErrNotExist) {
