@@ -10,7 +10,13 @@ import (
 )
 
 func (a *app) storeVerb() *cobra.Command {
-	cmd := &cobra.Command{Use: "store", Short: "Make a folder or a drive a store"}
+	cmd := &cobra.Command{
+		Use:     "store",
+		Short:   "Make a folder or a drive a store",
+		Example: "  ripstation store init local",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "init NAME",
 		Short: "Write a marker into a directory store and print its line for the configuration",
