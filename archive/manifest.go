@@ -120,3 +120,21 @@ func textLines(b []byte) func(yield func(int, string) bool) {
 		}
 	}
 }
+
+// ParseManifest reads the manifest of that name: the digests that it lists, in
+// lower-case hex, by path.
+func ParseManifest(name string, body []byte) (map[string]string, error) {
+	m := manifestName.FindStringSubmatch(name)
+	if m == nil || algorithms[m[2]] == nil {
+		return nil, fmt.Errorf("read %.80q: its name is not that of a manifest of a known algorithm", name)
+	}
+	lines, err := parseManifest(body, algorithms[m[2]]().Size())
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	digests := make(map[string]string, len(lines))
+	for _, l := range lines {
+		digests[l.path] = l.digest
+	}
+	return digests, nil
+}

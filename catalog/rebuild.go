@@ -143,23 +143,35 @@ func (a *adding) all() error {
 	return putSent(a.ctx, a.tx, a.in.CarrierID, a.from, a.seq)
 }
 
-// fill tells the records that come before an event.
+// fill tells the records that come before an event: those whose events are in
+// the gap before it, and one without events of its own that it names.
 func (a *adding) fill(e StoredEvent) error {
-	for a.next < len(a.recs) {
-		fresh, err := a.fresh(a.recs[a.next])
-		if err != nil {
-			return err
+	for {
+		upTo := a.next
+		for i := a.next; i < len(a.recs); i++ {
+			fresh, err := a.fresh(a.recs[i])
+			if err != nil {
+				return err
+			}
+			// A carrier that no event brought was there by its first record.
+			if fresh == 0 && i == 0 && a.seq == 0 && (e.Changes == nil || e.Changes.Identity == nil) ||
+				fresh == 0 && slices.Contains(e.Objects, fmt.Sprintf("%s/v%d", a.in.CarrierID, a.recs[i].Image.Version)) ||
+				fresh > 0 && int64(fresh) <= e.Seq-a.seq-1 {
+				upTo = i + 1
+			}
+			if fresh > 0 {
+				break
+			}
 		}
-		bag := fmt.Sprintf("%s/v%d", a.in.CarrierID, a.recs[a.next].Image.Version)
-		gap := e.Seq - a.seq - 1
-		if int64(fresh) > gap || fresh == 0 && !slices.Contains(e.Objects, bag) {
+		if upTo == a.next {
 			return nil
 		}
-		if err := a.record(); err != nil {
-			return err
+		for a.next < upTo {
+			if err := a.record(); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
 }
 
 // fresh is how many events of a record the catalog has not got.
@@ -188,8 +200,23 @@ func (a *adding) fresh(rec Record) (n int, err error) {
 func (a *adding) record() error {
 	rec, in := a.recs[a.next], a.in.Records[a.next]
 	a.next++
+	before, known, err := toldBefore(a.ctx, a.tx, a.in.CarrierID)
+	if err != nil {
+		return err
+	}
 	if err := putRecord(a.ctx, a.tx, rec, in); err != nil {
 		return err
+	}
+	if known { // what it brought then, an event says
+		after, _, err := toldBefore(a.ctx, a.tx, a.in.CarrierID)
+		if err != nil {
+			return err
+		}
+		if c := changed(after, before); c != nil {
+			if err := a.apply(rec.Image.SealedAt, c); err != nil {
+				return err
+			}
+		}
 	}
 	stored := map[string]bool{}
 	for _, e := range a.in.Events {
