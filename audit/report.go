@@ -29,9 +29,9 @@ const (
 
 // meanings says what each code is and what to do about it, for a person.
 var meanings = map[Code][2]string{
-	ObjectMissing:  {"an object is missing", "look for it on that store; the other copies of this disc are the way back"},
-	SizeDiffers:    {"an object has another size than recorded", "keep it as it is; the other copies of this disc are the way back"},
-	DigestDiffers:  {"an object holds other bytes than recorded", "keep it as it is; the other copies of this disc are the way back"},
+	ObjectMissing:  {"an object is missing", "look for it on that store; `ripstation repair ID` sends it again out of another copy of this disc"},
+	SizeDiffers:    {"an object has another size than recorded", "keep it as it is; `ripstation repair ID` makes the copy good out of another one of this disc, or says what has to be done"},
+	DigestDiffers:  {"an object holds other bytes than recorded", "keep it as it is; `ripstation repair ID` makes the copy good out of another one of this disc, or says what has to be done"},
 	Untracked:      {"objects that the catalog does not know", "find out who put them there, or whether an older catalog was put back; nothing of it was touched"},
 	Unfinished:     {"a bag that was never finished", "if no disc is being archived, an upload was cut off: look whether its job still lies in the spool"},
 	CouldNotLook:   {"the store could not be looked at", "mend the way to it and run the audit again; its copies count as unknown until then"},

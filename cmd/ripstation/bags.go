@@ -25,8 +25,16 @@ type bags struct {
 	local *local
 	names *names
 
-	mu     sync.Mutex
-	stores map[string]archive.Store
+	mu      sync.Mutex
+	stores  map[string]archive.Store
+	talking sync.Mutex
+}
+
+// say is the app's, for several at a time.
+func (b *bags) say(format string, args ...any) {
+	b.talking.Lock()
+	defer b.talking.Unlock()
+	b.app.say(format, args...)
 }
 
 // openBags opens the catalog beside whoever writes it, whether a station runs
@@ -155,7 +163,7 @@ func (b *bags) recorded(ctx context.Context, id string, version int, from string
 		return nil, fault(bad)
 	}
 	if g.sealed = noRecord == nil && bad == nil; !g.sealed {
-		b.app.say("  %s: the catalog is damaged there: the bag is held against what it still tells, and against its own manifests", short(id))
+		b.say("  %s: the catalog is damaged there: the bag is held against what it still tells, and against its own manifests", short(id))
 	}
 	copies, words, err := b.candidates(ctx, id, version, from)
 	if err != nil {
@@ -186,7 +194,7 @@ func (b *bags) candidates(ctx context.Context, id string, version int, from stri
 		switch {
 		case from != "" && c.Store != from, c.State == catalog.Queued, c.State == catalog.Sending:
 		case at < 0:
-			b.app.say("  %s holds a copy of %s, but the configuration has no such store", one(c.Store), short(id))
+			b.say("  %s holds a copy of %s, but the configuration has no such store", one(c.Store), short(id))
 		default:
 			can = append(can, candidate{c, b.cfg.Stores[at]})
 		}
@@ -202,7 +210,7 @@ func (b *bags) candidates(ctx context.Context, id string, version int, from stri
 	for _, c := range can {
 		s, err := b.store(ctx, c.cfg)
 		if err != nil {
-			b.app.say("  the copy in %s cannot be read: %s", one(c.Store), one(err.Error()))
+			b.say("  the copy in %s cannot be read: %s", one(c.Store), one(err.Error()))
 			words = append(words, one(err.Error()))
 			continue
 		}
@@ -255,7 +263,7 @@ func (b *bags) unrecorded(ctx context.Context, id string, version int, from stri
 	if err := b.open(ctx, g, []archive.Copy{{Store: s, Prefix: strings.TrimSuffix(bagKey(id, version), "/")}}, archive.Expected{}); err != nil {
 		return nil, err
 	}
-	b.app.say("  %s is not in the catalog: the bag is held against its own manifests, and against nothing else", short(id))
+	b.say("  %s is not in the catalog: the bag is held against its own manifests, and against nothing else", short(id))
 	return g, b.readRecord(ctx, g)
 }
 
@@ -263,10 +271,10 @@ func (b *bags) unrecorded(ctx context.Context, id string, version int, from stri
 func (b *bags) open(ctx context.Context, g *bag, copies []archive.Copy, want archive.Expected) (err error) {
 	g.Retrieval, err = archive.OpenBag(ctx, copies, want, archive.RetrieveOptions{Tell: func(n archive.CopyNews) {
 		if n.Flaw != nil {
-			b.app.say("  %s: the copy in %s: %s", short(g.id), one(n.Store), one(n.Flaw.String()))
+			b.say("  %s: the copy in %s: %s", short(g.id), one(n.Store), one(n.Flaw.String()))
 			return
 		}
-		b.app.say("  %s: the copy in %s cannot be read: %s", short(g.id), one(n.Store), one(n.Err.Error()))
+		b.say("  %s: the copy in %s cannot be read: %s", short(g.id), one(n.Store), one(n.Err.Error()))
 	}})
 	if err != nil {
 		return b.unreadable(ctx, err, nil)

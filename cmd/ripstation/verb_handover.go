@@ -229,7 +229,7 @@ func (p *parcel) file(ctx context.Context) (err error) {
 		if err = p.write(ctx, f); !errors.Is(err, archive.ErrNotWhole) || ctx.Err() != nil {
 			break
 		}
-		p.app.say("  %s; begun anew without what is damaged", one(err.Error()))
+		p.say("  %s; begun anew without what is damaged", one(err.Error()))
 	}
 	if err != nil {
 		return err

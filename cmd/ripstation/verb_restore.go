@@ -311,7 +311,7 @@ func (a *app) restoreAll(ctx context.Context, dir string, in restoring) error {
 			return ctx.Err()
 		}
 		g.Go(func() error {
-			quiet := slow{say: a.say, what: short(s.ID)}
+			quiet := slow{say: b.say, what: short(s.ID)}
 			res, err := b.restore(ctx, s.ID, dir, in, quiet.tell)
 			if ctx.Err() != nil {
 				return ctx.Err()
