@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
-	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -25,14 +24,7 @@ type flaky struct {
 }
 
 func newFlaky(t *testing.T, server *versitygw.Server) *flaky {
-	target, err := url.Parse(server.Endpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := &httputil.ReverseProxy{
-		Rewrite:   func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host },
-		Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true},
-	}
+	proxy := relay(server.Endpoint)
 	f := &flaky{}
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
@@ -45,6 +37,15 @@ func newFlaky(t *testing.T, server *versitygw.Server) *flaky {
 	}))
 	t.Cleanup(f.Close)
 	return f
+}
+
+// relay passes everything on to a server.
+func relay(endpoint string) http.Handler {
+	host := strings.TrimPrefix(endpoint, "http://")
+	return &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", host },
+		Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true},
+	}
 }
 
 func (f *flaky) set(rule func(w http.ResponseWriter, r *http.Request, pass func(w http.ResponseWriter)) bool) {

@@ -111,15 +111,21 @@ func NewS3(ctx context.Context, cfg S3Config) (*S3, error) {
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		// A few quick tries here; for long waits the caller knows better.
 		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
-			r.MaxAttempts = 3
-			r.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
-				return time.Duration(attempt) * 200 * time.Millisecond, nil
-			})
+			r.MaxAttempts = tries
+			r.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) { return pause(attempt), nil })
 			r.RateLimiter = ratelimit.None
 		})
 	})
 	return s, nil
 }
+
+// tries is how often a request is sent before the caller is told.
+const tries = 3
+
+func pause(try int) time.Duration { return time.Duration(try) * 200 * time.Millisecond }
+
+// once is for a request that must not be sent again unseen.
+func once(o *s3.Options) { o.RetryMaxAttempts = 1 }
 
 func (c *S3Config) check() error {
 	c.Endpoint = strings.TrimSuffix(c.Endpoint, "/")

@@ -17,43 +17,64 @@ import (
 // that this upload gives them do not count as held and are sent again. Several
 // unfinished uploads of one key can only come from other programs; the newest
 // is taken, the others stay.
+//
+// An upload whose beginning got no answer may have begun: it is looked for
+// before another one is, so that none is left behind.
 func (s *S3) Begin(ctx context.Context, key string, size int64) (Upload, error) {
+	for try := 1; ; try++ {
+		u, unsure, err := s.begin(ctx, key, size)
+		if err == nil {
+			return u, nil
+		}
+		if !unsure || final(err) || try == tries {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(pause(try)):
+		}
+	}
+}
+
+// begin is one try of Begin; unsure says that a new upload was asked for.
+func (s *S3) begin(ctx context.Context, key string, size int64) (u *s3Upload, unsure bool, err error) {
 	if err := CheckKey(key); err != nil {
-		return nil, s.bad("begin", "", err)
+		return nil, false, s.bad("begin", "", err)
 	}
 	p, err := newPlan(size, s.cfg.PartSize)
 	if err != nil {
-		return nil, s.bad("begin", key, err)
+		return nil, false, s.bad("begin", key, err)
 	}
 	known := s.abilities(ctx)
-	u := &s3Upload{s: s, key: key, plan: p, known: known, sums: s.sums(known), parts: map[int]s3Part{}}
+	u = &s3Upload{s: s, key: key, plan: p, known: known, sums: s.sums(known), parts: map[int]s3Part{}}
 	switch info, err := s.head(ctx, "begin", key); {
 	case err == nil && info.Size != size:
-		return nil, &fault{store: s.cfg.Name, op: "begin", key: key, kind: ErrExists}
+		return nil, false, &fault{store: s.cfg.Name, op: "begin", key: key, kind: ErrExists}
 	case err == nil:
 		u.stored = true
-		return u, nil
+		return u, false, nil
 	case !errors.Is(err, ErrNotFound):
-		return nil, err
+		return nil, false, err
 	}
 	if size == 0 {
-		return u, nil // S3 has no upload of no parts: Complete puts the object
+		return u, false, nil // S3 has no upload of no parts: Complete puts the object
 	}
 	ids, err := u.unfinished(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for _, id := range ids {
 		u.id = id
 		err := u.held(ctx)
 		if err == nil {
-			return u, nil
+			return u, false, nil
 		}
 		if !errors.Is(err, ErrUploadGone) {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	return u, u.create(ctx)
+	return u, true, u.create(ctx)
 }
 
 // unfinished gives the ids of the unfinished uploads of exactly this key, the
@@ -144,7 +165,7 @@ func (u *s3Upload) create(ctx context.Context) error {
 	if crc {
 		in.ChecksumAlgorithm, in.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
 	}
-	out, err := u.s.client.CreateMultipartUpload(ctx, in)
+	out, err := u.s.client.CreateMultipartUpload(ctx, in, once)
 	if err != nil {
 		return u.s.fail("begin", u.key, err)
 	}

@@ -192,6 +192,9 @@ func (u *s3Upload) Complete(ctx context.Context, crc uint64) (Info, error) {
 	// Done, now or by a request whose answer was lost, or by another: the
 	// object itself tells.
 	info, headErr := u.confirm(ctx, crc)
+	if headErr == nil && status == http.StatusPreconditionFailed {
+		_ = u.Abort(ctx) // another's upload became the object: ours would be left for ever
+	}
 	if errors.Is(headErr, ErrNotFound) && name == "NoSuchUpload" {
 		return Info{}, &fault{store: u.s.cfg.Name, op: "complete", key: u.key, kind: ErrUploadGone}
 	}

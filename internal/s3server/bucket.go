@@ -1,9 +1,8 @@
-package versitygw
+package s3server
 
 import (
 	"context"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,9 +43,4 @@ func (s *Server) Versioning(bucket string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-}
-
-// File is where an object lies on disk.
-func (s *Server) File(bucket, key string) string {
-	return filepath.Join(s.Root, bucket, filepath.FromSlash(key))
 }
