@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --exact-match 2>/dev/null)
 COMMIT  := $(shell git describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null)
 LDFLAGS := $(if $(VERSION),-X main.version=$(VERSION)) $(if $(COMMIT),-X main.commit=$(COMMIT))
 
-.PHONY: build demo test e2e bench setup clean
+.PHONY: build demo test e2e kill-matrix bench setup clean
 
 build: setup
 	go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ripstation ./cmd/ripstation
@@ -29,6 +29,11 @@ e2e: build
 	scripts/e2e-bench.sh
 	scripts/versitygw.sh
 	go test -v -count=1 -timeout 25m ./e2e/...
+
+# An upload of 40 parts whose client, or server, is killed at every request.
+kill-matrix: setup
+	scripts/versitygw.sh
+	RIPSTATION_KILL_MATRIX=all go test -v -count=1 -timeout 3h ./archive/archivetest/killmatrix
 
 # All figures of BENCHMARKS.md, or one of them: make bench-NAME.
 bench: setup
