@@ -174,7 +174,11 @@ func (u *s3Upload) Complete(ctx context.Context, crc uint64) (Info, error) {
 	}
 	ifNoneMatch, look := guard(u.known.Can(CompleteIfNoneMatch))
 	if look {
-		if info, err := u.confirm(ctx, crc); !errors.Is(err, ErrNotFound) {
+		info, err := u.confirm(ctx, crc)
+		if err == nil {
+			_ = u.Abort(ctx) // as below
+		}
+		if !errors.Is(err, ErrNotFound) {
 			return info, err
 		}
 	}

@@ -65,12 +65,12 @@ func client(path string) error {
 	}
 	defer image.Close()
 	tries := 0
-	_, err = archive.Send(ctx, store, j.bag(image), archive.SendOptions{Retry: func(_ context.Context, err error) error {
+	_, err = archive.Send(ctx, store, j.bag(image), archive.SendOptions{Hooks: archive.Hooks{Retry: func(_ context.Context, err error) error {
 		if tries++; !j.Patient || tries > 20 {
 			return err
 		}
 		return nil
-	}})
+	}}})
 	return err
 }
 
