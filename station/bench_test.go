@@ -67,7 +67,7 @@ func (r *rig) assemble(change ...func(*station.Config)) {
 }
 
 func (r *rig) build(ctx context.Context, change ...func(*station.Config)) (err error) {
-	if r.store, err = archive.NewDir(archive.DirConfig{Name: "shelf", Root: filepath.Join(r.dir, "store"), Create: true}); err != nil {
+	if r.store, err = archive.NewDir(archive.DirConfig{Name: "shelf", Root: filepath.Join(r.dir, "store"), Create: true, PartSize: 1 << 20}); err != nil {
 		return err
 	}
 	if r.catalog, err = catalog.Open(ctx, filepath.Join(r.dir, "catalog.db")); err != nil {

@@ -79,7 +79,7 @@ func child(dir string) int {
 		log.Write(append(line, '\n'))
 	}})
 	scene := os.Getenv(sceneVariable)
-	usb, err := archive.NewDir(archive.DirConfig{Name: "usb", Root: filepath.Join(dir, "usb"), Create: true})
+	usb, err := archive.NewDir(archive.DirConfig{Name: "usb", Root: filepath.Join(dir, "usb"), Create: true, PartSize: 1 << 20})
 	if err != nil {
 		return fail(err)
 	}

@@ -34,7 +34,7 @@ func (f foreign) Begin(ctx context.Context, key string, size int64) (archive.Upl
 // withSecond gives a station a second folder as a store.
 func (r *rig) withSecond(required bool, wrap func(archive.Store) archive.Store) {
 	r.t.Helper()
-	usb, err := archive.NewDir(archive.DirConfig{Name: "usb", Root: filepath.Join(r.dir, "usb"), Create: true})
+	usb, err := archive.NewDir(archive.DirConfig{Name: "usb", Root: filepath.Join(r.dir, "usb"), Create: true, PartSize: 1 << 20})
 	must(r.t, err)
 	r.cfg.Stores = append(r.cfg.Stores, station.Store{Store: wrap(usb), Required: required})
 }

@@ -84,7 +84,6 @@ type job struct {
 	jobFile
 	copies  map[string]*delivery // by store
 	streams map[string]*stream   // by store
-	sums    []uint64             // of the sealed image's MiB; nil when it was sealed before a restart
 
 	looked     chan struct{} // holds one while a bay finds out whether its disc is the job's
 	delivering bool

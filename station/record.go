@@ -73,7 +73,7 @@ func (s *Station) bag(j *job) (b archive.Bag, closeBag func(), err error) {
 		Prefix: j.key(),
 		Info:   bagInfo(f),
 		Payload: []archive.Payload{{Path: imagePath, Size: f.Sealed.Size, Source: img,
-			SHA512: f.Sealed.Digests.SHA512, SHA256: f.Sealed.Digests.SHA256, CRC64NVME: crc, Sums: j.sums}},
+			SHA512: f.Sealed.Digests.SHA512, SHA256: f.Sealed.Digests.SHA256, CRC64NVME: crc, Sums: f.Sealed.Sums}},
 		Metadata: []archive.File{
 			{Path: "metadata/record.json", Body: record},
 			{Path: "metadata/sectors.map", Body: sectorMap},
