@@ -90,6 +90,7 @@ type run struct {
 	cfg         Config
 	report      Report
 	done, total int64
+	withdrawn   map[string]bool // carriers of which copies may be gone
 }
 
 func (a *run) find(f Finding) { a.report.Findings = append(a.report.Findings, f) }
@@ -105,6 +106,10 @@ func (a *run) all(ctx context.Context) error {
 		if err := a.catalogItself(ctx); err != nil {
 			return err
 		}
+	}
+	var err error
+	if a.withdrawn, err = a.cfg.Catalog.Withdrawn(ctx); err != nil {
+		return err
 	}
 	byStore, err := a.copies(ctx)
 	if err != nil {

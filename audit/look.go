@@ -97,6 +97,9 @@ func (s *shelf) look(ctx context.Context, h *held) error {
 	}
 	v := verdict{state: catalog.Stored, tier: Present}
 	v.findings = s.listed(h, want)
+	if s.withdrawn[h.CarrierID] && slices.ContainsFunc(v.findings, func(f Finding) bool { return oneOf(f.Code, ObjectMissing, TagFileMissing) }) {
+		return s.gone(ctx, h)
+	}
 	if err := s.recordedChecksums(ctx, h, want, &v); err != nil {
 		return err
 	}

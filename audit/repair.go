@@ -75,7 +75,13 @@ func Repair(ctx context.Context, cfg RepairConfig) (RepairReport, error) {
 		cfg.Agents = []catalog.Agent{{Role: catalog.RoleOperator, Name: catalog.Unattended}}
 	}
 	r := repair{cfg: cfg, report: RepairReport{CarrierID: cfg.CarrierID, Copies: []Repaired{}}}
-	var err error
+	withdrawn, err := cfg.Catalog.Withdrawn(ctx)
+	if err != nil {
+		return r.report, fmt.Errorf("repair: %w", err)
+	}
+	if withdrawn[cfg.CarrierID] {
+		return r.report, fmt.Errorf("repair: disc %s is withdrawn, and its copies are not made again; `ripstation annotate %.8s --disposition none` takes that back", cfg.CarrierID, cfg.CarrierID)
+	}
 	if r.report.Before, err = r.look(ctx, 0, ""); err != nil {
 		return r.report, err
 	}

@@ -75,7 +75,7 @@ const (
 )
 
 // Counts are numbers of copies. Each copy looked at is in exactly one of
-// Present, Unchanged, ReadBack, Damaged, Missing and Unknown.
+// Present, Unchanged, ReadBack, Damaged, Missing, Unknown and Withdrawn.
 type Counts struct {
 	LookedAt  int `json:"looked_at"`
 	Present   int `json:"present"`
@@ -85,6 +85,9 @@ type Counts struct {
 	Missing   int `json:"missing"`
 	Unknown   int `json:"unknown"`
 	OnTheWay  int `json:"on_the_way"` // queued or sending: not looked at
+	// Withdrawn are copies of withdrawn discs that are gone, wholly or in part:
+	// nothing is wrong with that. They are in none of the others.
+	Withdrawn int `json:"withdrawn"`
 }
 
 // StoreReport is what was seen of one store.
@@ -149,7 +152,8 @@ func (r Report) Summary() string {
 		n    int
 		what string
 	}{{r.Copies.ReadBack, "read back"}, {r.Copies.Unchanged, "unchanged according to the store"}, {r.Copies.Present, "present"},
-		{r.Copies.Damaged, "damaged"}, {r.Copies.Missing, "missing"}, {r.Copies.Unknown, "unknown"}, {r.Copies.OnTheWay, "on the way, not looked at"}} {
+		{r.Copies.Damaged, "damaged"}, {r.Copies.Missing, "missing"}, {r.Copies.Unknown, "unknown"}, {r.Copies.Withdrawn, "gone, as their discs are withdrawn"},
+		{r.Copies.OnTheWay, "on the way, not looked at"}} {
 		if c.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
 		}

@@ -113,7 +113,7 @@ func reserved(key string) bool {
 	return catalog.ValidID(first) && oneOf(second, "events", "added") && rest != ""
 }
 
-func oneOf(s string, set ...string) bool { return slices.Contains(set, s) }
+func oneOf[T comparable](s T, set ...T) bool { return slices.Contains(set, s) }
 
 func (s *shelf) addLoose(info archive.Info) {
 	parts := strings.SplitN(info.Key, "/", 3)

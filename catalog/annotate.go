@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -20,6 +21,9 @@ type Annotation struct {
 	// every open NeedsReview.
 	Disposition *Disposition
 	Note        string // kept in the event
+	// Authority is on whose word a disc is withdrawn; it goes with that
+	// disposition, and makes the event a deaccession.
+	Authority string
 }
 
 // maxSaid bounds one thing that a person says, as it bounds what is said when
@@ -37,6 +41,14 @@ func (a Annotation) check() error {
 			return invalid("the %s is %d bytes long, %d is the most", f.what, len(*f.said), maxSaid)
 		case !utf8.ValidString(*f.said) || strings.ContainsFunc(*f.said, unicode.IsControl):
 			return invalid("the %s holds a control character, or is not UTF-8", f.what)
+		}
+	}
+	if a.Authority != "" {
+		if len(a.Authority) > maxSaid || !utf8.ValidString(a.Authority) || strings.ContainsFunc(a.Authority, unicode.IsControl) {
+			return invalid("the authority is longer than %d bytes, holds a control character, or is not UTF-8", maxSaid)
+		}
+		if a.Disposition == nil || *a.Disposition != Withdrawn {
+			return invalid("an authority is named when a disc is withdrawn, and then only")
 		}
 	}
 	if len(a.Note) > maxText {
@@ -88,7 +100,12 @@ func (c *Catalog) Annotate(ctx context.Context, carrierID string, a Annotation, 
 		}
 		// The time of a person's word is part of the event's id, so that the
 		// same word on another day is another event.
-		return addEvent(ctx, tx, carrierID, Event{ID: NewID(), Type: EventModify, Time: time.Now(), Outcome: EventSuccess,
+		typ := EventModify
+		if a.Authority != "" {
+			typ = EventDeaccession
+			by = append(slices.Clone(by), Agent{RoleAuthority, a.Authority})
+		}
+		return addEvent(ctx, tx, carrierID, Event{ID: NewID(), Type: typ, Time: time.Now(), Outcome: EventSuccess,
 			Detail: detail, Agents: by, Objects: []string{carrierID}, Changes: a.changes(before, after)})
 	})
 }

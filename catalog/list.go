@@ -155,3 +155,16 @@ func failedChecks(ctx context.Context, q querier, list string) (map[string]int, 
 	}
 	return n, err
 }
+
+// Withdrawn gives the carriers that were withdrawn, of which copies may be gone.
+func (c *Catalog) Withdrawn(ctx context.Context) (map[string]bool, error) {
+	rs, err := carriers.rows(ctx, c.r, "WHERE decision = ?", string(Withdrawn))
+	ids := map[string]bool{}
+	for _, r := range rs {
+		ids[r.str("id")] = true
+	}
+	if errors.Is(err, ErrDamaged) { // a damaged row withdraws nothing
+		err = nil
+	}
+	return ids, explain("look up the withdrawn discs", err)
+}

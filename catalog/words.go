@@ -106,6 +106,8 @@ const (
 	RoleProgram  = "program"
 	RoleDrive    = "drive"
 	RoleStore    = "store"
+	// RoleAuthority is on whose word a disc was withdrawn.
+	RoleAuthority = "authority"
 )
 
 // Unattended is the operator's name when nobody gave one.

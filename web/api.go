@@ -100,6 +100,7 @@ type Annotation struct {
 	Access      *string `json:"access,omitempty"`
 	Disposition *string `json:"disposition,omitempty"`
 	Note        string  `json:"note,omitempty"`
+	Authority   string  `json:"authority,omitempty"` // on whose word a disc is withdrawn
 	Operator    string  `json:"operator,omitempty"`
 }
 

@@ -128,7 +128,7 @@ func (l *local) Annotate(ctx context.Context, id string, a web.Annotation) (cata
 	if err != nil {
 		return catalog.View{}, err
 	}
-	in := catalog.Annotation{Item: a.Item, Title: a.Title, Side: a.Side, Condition: a.Condition, Part: a.Part, Parts: a.Parts, Note: a.Note,
+	in := catalog.Annotation{Item: a.Item, Title: a.Title, Side: a.Side, Condition: a.Condition, Part: a.Part, Parts: a.Parts, Note: a.Note, Authority: a.Authority,
 		Access: as[catalog.Access](a.Access), Disposition: as[catalog.Disposition](a.Disposition)}
 	operator := a.Operator
 	if operator == "" {

@@ -119,11 +119,15 @@ func (a *app) withFaults(ctx context.Context, cfg *Config) (ids []string, err er
 	if l.cat == nil {
 		return nil, nil
 	}
+	withdrawn, err := l.cat.Withdrawn(ctx)
+	if err != nil {
+		return nil, fault(err)
+	}
 	for c, err := range l.cat.AllCopies(ctx) {
 		if err != nil && !errors.Is(err, catalog.ErrDamaged) {
 			return nil, fault(err)
 		}
-		if err == nil && (c.State == catalog.Missing || c.State == catalog.Damaged) && !slices.Contains(ids, c.CarrierID) {
+		if err == nil && !withdrawn[c.CarrierID] && (c.State == catalog.Missing || c.State == catalog.Damaged) && !slices.Contains(ids, c.CarrierID) {
 			ids = append(ids, c.CarrierID)
 		}
 	}
