@@ -223,6 +223,14 @@ func (b *archiveBench) station(ctx context.Context, rate int64, dark bool, cases
 		if dark {
 			o.Addr = ""
 		}
+		if b.s.profile {
+			if err := os.MkdirAll(results, 0o755); err != nil {
+				return err
+			}
+			if o.Profile, err = filepath.Abs(filepath.Join(results, "archive-"+prefix+".prof")); err != nil {
+				return err
+			}
+		}
 		if r, err = inChild[archiveRun](ctx, "child-archive", o); err != nil || dark {
 			return err
 		}

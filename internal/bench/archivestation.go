@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"time"
@@ -34,6 +36,7 @@ type archiveOrder struct {
 	CA        string `json:"ca"`
 	AccessKey string `json:"access_key"` // files
 	SecretKey string `json:"secret_key"`
+	Profile   string `json:"profile"` // file for a CPU profile, empty for none
 }
 
 // archiveRun is one such run, from the insertion to the open tray of the last
@@ -98,6 +101,17 @@ func (o archiveOrder) store(ctx context.Context) (archive.Store, error) {
 
 // archiveByStation is a child's work.
 func archiveByStation(ctx context.Context, o archiveOrder) (r archiveRun, err error) {
+	if o.Profile != "" {
+		f, err := os.Create(o.Profile)
+		if err != nil {
+			return r, err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return r, err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	store, err := o.store(ctx)
 	if err != nil {
 		return r, err
