@@ -188,12 +188,16 @@ func (s *restore) prepare(dir string) error {
 	if err != nil {
 		return err
 	}
+	if err := CheckSpace(dir, need); err != nil {
+		_ = s.dir.Remove(s.work) // if it is still empty: nothing was begun
+		return err
+	}
 	for d := range folders {
 		if err := s.root.MkdirAll(d, 0o755); err != nil {
 			return err
 		}
 	}
-	return CheckSpace(dir, need)
+	return nil
 }
 
 // CheckSpace is ErrNoSpace when a folder's file system has not got room for so

@@ -348,6 +348,9 @@ func TestRestoreRefuses(t *testing.T) {
 	if _, err := openBag(t, huge, a).Restore(t.Context(), dir, "huge", nil); !errors.Is(err, archive.ErrNoSpace) {
 		t.Errorf("no space: %v", err)
 	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("something was begun: %v, %v", entries, err)
+	}
 	if _, err := archive.OpenBag(t.Context(), nil, want, archive.RetrieveOptions{}); err == nil {
 		t.Error("no copy at all")
 	}

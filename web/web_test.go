@@ -31,6 +31,7 @@ type shelf struct {
 	mu        sync.Mutex
 	query     Query
 	annotated map[string]Annotation
+	handedOut []HandedOut
 	audit     func(ctx context.Context, in AuditRequest, progress func(AuditProgress)) (any, error)
 }
 
@@ -77,7 +78,15 @@ func (s *shelf) Annotate(ctx context.Context, id string, a Annotation) (any, err
 	return s.Show(ctx, id)
 }
 
-func (s *shelf) HandedOut(ctx context.Context, id string, h HandedOut) error { return nil }
+func (s *shelf) HandedOut(ctx context.Context, id string, h HandedOut) error {
+	if _, err := s.Show(ctx, id); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.handedOut = append(s.handedOut, h)
+	return nil
+}
 
 func (s *shelf) Repair(ctx context.Context, in RepairRequest, progress func(AuditProgress)) (any, error) {
 	return s.Audit(ctx, AuditRequest{Disc: in.Disc}, progress)
@@ -347,6 +356,43 @@ func TestAuditStreams(t *testing.T) {
 	}
 	if err := <-gone; !errors.Is(err, context.Canceled) {
 		t.Errorf("the audit ended with %v", err)
+	}
+}
+
+// What leaves the archive is told to the station; repairs stream like audits,
+// one at a time, and a look at one disc does not wait for a long audit.
+func TestTheWayBack(t *testing.T) {
+	b, ctx := start(t), context.Background()
+	said := HandedOut{Version: 1, How: "restored", From: []string{"local"}, Operator: "ada"}
+	if err := b.c.HandedOut(ctx, "here", said); err != nil || len(b.shelf.handedOut) != 1 || b.shelf.handedOut[0].How != "restored" {
+		t.Errorf("%v, %+v", err, b.shelf.handedOut)
+	}
+	if err := b.c.HandedOut(ctx, "nowhere", said); code(err) != CodeNotFound {
+		t.Errorf("an unknown disc: %v", err)
+	}
+	entered, leave := make(chan struct{}, 4), make(chan struct{})
+	b.shelf.audit = func(_ context.Context, in AuditRequest, progress func(AuditProgress)) (any, error) {
+		progress(AuditProgress{Store: "local"})
+		entered <- struct{}{}
+		<-leave
+		return map[string]string{"disc": in.Disc}, nil
+	}
+	var wg sync.WaitGroup
+	var full, one, mended map[string]string
+	errs := make([]error, 3)
+	wg.Go(func() { errs[0] = b.c.Audit(ctx, AuditRequest{Full: true}, nil, &full) })
+	wg.Go(func() { errs[1] = b.c.Audit(ctx, AuditRequest{Full: true, Disc: "here"}, nil, &one) })
+	wg.Go(func() { errs[2] = b.c.Repair(ctx, RepairRequest{Disc: "here"}, nil, &mended) })
+	for range 3 {
+		<-entered
+	}
+	if err := b.c.Repair(ctx, RepairRequest{Disc: "here"}, nil, &mended); code(err) != CodeConflict {
+		t.Errorf("a second repair at the same time: %v", err)
+	}
+	close(leave)
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil || full["disc"] != "" || one["disc"] != "here" || mended["disc"] != "here" {
+		t.Errorf("%v, %v, %v, %v", err, full, one, mended)
 	}
 }
 
