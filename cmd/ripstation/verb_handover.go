@@ -109,11 +109,11 @@ func (a *app) handover(ctx context.Context, ids []string, in handing) error {
 		return err
 	}
 	defer b.Close()
-	discs, err := b.several(ctx, ids, in.from)
+	several, err := b.several(ctx, ids, in.from)
 	if err != nil {
 		return err
 	}
-	p := &parcel{bags: b, discs: discs, in: in}
+	p := &parcel{bags: b, discs: several, in: in}
 	var done func()
 	p.progress, done = a.bytesBar(in.file())
 	if in.file() == "-" {
@@ -338,7 +338,7 @@ func (a *app) handedOver(ctx context.Context, p *parcel) error {
 		lost = errors.Join(lost, a.printJSON(res))
 	} else {
 		var s bytes.Buffer
-		fmt.Fprintf(&s, "%s: %d discs, %s\n", one(where), len(res.Discs), size(res.Bytes))
+		fmt.Fprintf(&s, "%s: %s, %s\n", one(where), discs(len(res.Discs)), size(res.Bytes))
 		for _, d := range res.Discs {
 			fmt.Fprintf(&s, "  %s v%d as %s\n", short(d.ID), d.Version, one(d.Folder))
 			if d.State != catalog.Complete {
@@ -346,7 +346,7 @@ func (a *app) handedOver(ctx context.Context, p *parcel) error {
 			}
 			for _, c := range d.Copies {
 				for _, f := range c.Faults {
-					fmt.Fprintf(&s, "    DAMAGED in %s: %s\n", one(c.Store), one(f))
+					fmt.Fprintf(&s, "    the copy in %s: %s\n", one(c.Store), one(f))
 				}
 			}
 		}

@@ -178,7 +178,7 @@ func (a *app) printRepair(r audit.RepairReport) error {
 		what := fmt.Sprintf("%s v%d: ", one(c.Store), c.Version)
 		switch {
 		case c.Refused != "":
-			what += "NOT REPAIRED: " + one(c.Refused)
+			what += "NOT REPAIRED: " + one(c.Refused) + "\n  -> `ripstation restore " + short(r.CarrierID) + " DIR` still gives the whole bag if each of its files is right in some copy"
 		case len(c.MoveAway) > 0:
 			what += "NOT REPAIRED, NEEDS YOU: this store does not keep earlier versions, and nothing in it is written over. An administrator must first move away what is damaged:\n"
 			for _, m := range c.MoveAway {
@@ -193,7 +193,9 @@ func (a *app) printRepair(r audit.RepairReport) error {
 			for _, s := range c.Superseded {
 				did = append(did, fmt.Sprintf("%s: version %s on top of the damaged %s", s.Path, s.New, s.Old))
 			}
-			if len(did) == 0 {
+			if len(did) == 0 && c.Failed != "" {
+				did = append(did, "nothing was done")
+			} else if len(did) == 0 {
 				did = append(did, "nothing of it was missing or damaged when it was read again")
 			}
 			what += fmt.Sprintf("from the copy in %s: %s", one(c.From), one(strings.Join(did, "; ")))

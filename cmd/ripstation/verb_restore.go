@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -104,7 +105,7 @@ func usedCopies(uses []archive.CopyUse) []usedCopy {
 	for _, u := range uses {
 		c := usedCopy{Store: u.Store, Bytes: u.Bytes, Faults: []string{}}
 		for _, f := range u.Flaws {
-			c.Faults = append(c.Faults, f.String())
+			c.Faults = append(c.Faults, fmt.Sprintf("%s: %s: %s", strings.ToUpper(string(f.Fault)), f.Path, f.Detail))
 		}
 		if u.Err != nil {
 			c.Error = ptr(u.Err.Error())
@@ -212,9 +213,11 @@ func (r restored) line() string {
 	} else {
 		s += "; held against the bag's own manifests"
 	}
+	sep := "; "
 	for _, c := range r.Copies {
 		if c.Bytes > 0 {
-			s += fmt.Sprintf(", %s from %s", size(c.Bytes), one(c.Store))
+			s += fmt.Sprintf("%s%s from %s", sep, size(c.Bytes), one(c.Store))
+			sep = ", "
 		}
 	}
 	s += "\n"
@@ -223,7 +226,7 @@ func (r restored) line() string {
 	}
 	for _, c := range r.Copies {
 		for _, f := range c.Faults {
-			s += fmt.Sprintf("  DAMAGED in %s: %s\n", one(c.Store), one(f))
+			s += fmt.Sprintf("  the copy in %s: %s\n", one(c.Store), one(f))
 		}
 	}
 	return s
@@ -339,8 +342,15 @@ func (a *app) restoreAll(ctx context.Context, dir string, in restoring) error {
 	if err != nil {
 		return err
 	}
-	a.say("  %d discs, %d of them at a time; %d without an image", done, atOnce, without)
+	a.say("  %s; %d more without an image", discs(done), without)
 	return exitOf(worst)
+}
+
+func discs(n int) string {
+	if n == 1 {
+		return "1 disc"
+	}
+	return fmt.Sprintf("%d discs", n)
 }
 
 // oneOfAll prints one disc's line.
