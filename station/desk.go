@@ -31,6 +31,7 @@ type desk struct {
 	alarmAt  time.Time
 	away     trouble // of the store
 	hopeless string  // the last failure that no waiting mends, of an image
+	locks    string  // what is wrong with the locks of its objects
 }
 
 // trouble is how often something has failed in a row, and when it is tried
@@ -185,8 +186,12 @@ func (d *desk) status(jobs []JobStatus) StoreStatus {
 			st.Message, st.Next = e.own.message, &next
 		}
 	}
+	st.Notes = []string{}
+	if d.locks != "" {
+		st.Notes = append(st.Notes, d.locks)
+	}
 	d.mu.Unlock()
-	st.Notes = append([]string{}, archive.NotesOf(d.store.Store)...)
+	st.Notes = append(st.Notes, archive.NotesOf(d.store.Store)...)
 	for _, j := range jobs {
 		if !j.Step.atLeast(StepSealed) {
 			continue
@@ -203,4 +208,11 @@ func (d *desk) status(jobs []JobStatus) StoreStatus {
 		}
 	}
 	return st
+}
+
+// sayLocks is what status tells of the locks of the store's objects.
+func (d *desk) sayLocks(text string) {
+	d.mu.Lock()
+	d.locks = text
+	d.mu.Unlock()
 }

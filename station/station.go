@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"ripstation/archive"
 	"ripstation/disc"
 )
 
@@ -83,6 +84,9 @@ func (s *Station) Run(ctx context.Context) error {
 	for _, d := range s.desks {
 		s.start(func(ctx context.Context) { s.mail(ctx, d) })
 		s.start(func(ctx context.Context) { s.endUploads(ctx, d) })
+		if k := archive.KeeperOf(d.store.Store); k != nil {
+			s.start(func(ctx context.Context) { s.keepLocks(ctx, d, k) })
+		}
 	}
 	close(s.ready)
 

@@ -31,6 +31,9 @@ type Server struct {
 	*s3server.Server
 	Root      string // bucket B's object K lies in Root/B/K
 	AccessLog string // one line a request, S3's server access log format
+
+	t      testing.TB
+	binary string
 }
 
 // Binary is where scripts/versitygw.sh puts the server, or an error that says
@@ -46,15 +49,15 @@ func Start(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	dir := dataDir(t, binary)
-	s := &Server{Root: filepath.Join(dir, "data"), AccessLog: filepath.Join(dir, "access.log")}
-	for _, d := range []string{s.Root, filepath.Join(dir, "versions")} {
+	s := &Server{t: t, binary: binary, Root: filepath.Join(dir, "data"), AccessLog: filepath.Join(dir, "access.log")}
+	for _, d := range []string{s.Root, filepath.Join(dir, "versions"), filepath.Join(dir, "iam")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s.Server = s3server.Start(t, dir, s3server.Program{Name: "versitygw", Ports: 1, Ready: answers,
 		Command: func(p *s3server.Server) *exec.Cmd {
-			cmd := exec.Command(binary, "--port", p.Addr, "--region", Region, "--quiet", "--keep-alive", "--access-log", s.AccessLog,
+			cmd := exec.Command(binary, "--port", p.Addr, "--region", Region, "--quiet", "--keep-alive", "--access-log", s.AccessLog, "--iam-dir", filepath.Join(dir, "iam"),
 				"posix", "--versioning-dir", filepath.Join(dir, "versions"), s.Root)
 			cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+AccessKey, "ROOT_SECRET_KEY="+SecretKey)
 			return cmd
