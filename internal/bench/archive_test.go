@@ -14,6 +14,7 @@ import (
 	"ripstation/archive"
 	"ripstation/catalog"
 	"ripstation/disc"
+	"ripstation/internal/simdrive/preload"
 	"ripstation/station"
 )
 
@@ -131,6 +132,39 @@ func TestArchiveInChildren(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "run*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A script's tools see the drive, and the store by their environment alone; one
+// that leaves the tray shut is no run.
+func TestScript(t *testing.T) {
+	dir := t.TempDir()
+	shim, err := preload.Build(t.Context(), dir)
+	must(t, err)
+	p, err := tiny.progressOf(t.Context())
+	must(t, err)
+	o := scriptOrder{Case: tiny, Dir: filepath.Join(dir, "image"), Shim: shim, Addr: "127.0.0.1:1", Prefix: "x"}
+	must(t, os.Mkdir(o.Dir, 0o755))
+	r, err := runScript(t.Context(), o, append(readAndDigest(), command{name: "look", sh: `test "$AWS_ACCESS_KEY_ID" = ` + accessKey}, eject))
+	must(t, err)
+	if sum, err := fileSHA256(filepath.Join(o.Dir, "disc.iso")); err != nil || sum != p.SHA256 {
+		t.Errorf("the image has SHA-256 %s, %v; the disc %s", sum, err, p.SHA256)
+	}
+	if len(r.Steps) != 4 || r.Seconds < r.Steps[0].Seconds || r.Steps[0].Seconds <= 0 || r.Peak < 1<<20 {
+		t.Errorf("the run: %+v", r)
+	}
+	if _, err := runScript(t.Context(), o, []command{{name: "nothing", sh: "true"}}); err == nil || !strings.Contains(err.Error(), "tray") {
+		t.Errorf("a script that leaves the tray shut: %v", err)
+	}
+	if _, err := runScript(t.Context(), o, []command{{name: "broken", sh: "false | true; false"}, eject}); err == nil || !strings.Contains(err.Error(), "broken") {
+		t.Errorf("a script that fails: %v", err)
+	}
+	costs, err := faceCosts(t.Context(), ripCase{"x", "CD", 500, "52x", 1}, shim, dir)
+	must(t, err)
+	for _, c := range costs {
+		if c.Bytes != 500*2048 || c.Seconds < c.Own || c.Own <= 0 {
+			t.Errorf("through the face: %+v", c)
+		}
 	}
 }
 
