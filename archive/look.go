@@ -118,6 +118,7 @@ type look struct {
 	src        source
 	algorithms []string // whose manifests the files are held against
 	expected   Expected // zero for a bag of which nothing is known
+	any        *letter  // what a stranger's bag declares; nil for one of ours, which has to be as strict as we write
 
 	files    map[string]int64
 	manifest map[string]map[string]string // algorithm -> path -> digest, payload and tag files alike
@@ -190,7 +191,7 @@ func (l *look) readFile(ctx context.Context, name string) error {
 			want[a] = d
 		}
 	}
-	if !l.covered[name] && !manifestName.MatchString(name) {
+	if !l.covered[name] && !manifestName.MatchString(name) && (l.any == nil || strings.HasPrefix(name, payloadDir)) {
 		l.flaw(name, Extra, "in no manifest")
 	}
 	var sealed string

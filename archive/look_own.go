@@ -15,7 +15,7 @@ func (l *look) readOwnFiles(ctx context.Context) error {
 	if err := l.declaration(ctx); err != nil {
 		return err
 	}
-	if _, ok := l.files["fetch.txt"]; ok {
+	if _, ok := l.files["fetch.txt"]; ok && l.any == nil {
 		l.flaw("fetch.txt", Malformed, "parts of this bag lie elsewhere, which is not supported")
 	}
 	var payload, tag int
@@ -37,7 +37,11 @@ func (l *look) readOwnFiles(ctx context.Context) error {
 		if body == nil {
 			continue
 		}
-		lines, err := parseManifest(body, newHash().Size())
+		parse := parseManifest
+		if l.any != nil {
+			parse = l.any.parse
+		}
+		lines, err := parse(body, newHash().Size())
 		if err != nil {
 			l.flaw(name, Malformed, "%v", err)
 			continue
@@ -73,7 +77,7 @@ func (l *look) readOwnFiles(ctx context.Context) error {
 		}
 	}
 	for _, name := range []string{manifest512, tagManifest256, TagManifest} {
-		if _, ok := l.files[name]; !ok {
+		if _, ok := l.files[name]; !ok && l.any == nil {
 			l.flaw(name, Missing, "a bag without it is unfinished or has lost it")
 		}
 	}
@@ -82,12 +86,34 @@ func (l *look) readOwnFiles(ctx context.Context) error {
 	}
 	for name, listed := range perManifest {
 		for _, file := range l.names() {
-			if strings.HasPrefix(file, payloadDir) && !listed[file] && l.covered[file] {
+			if strings.HasPrefix(file, payloadDir) && !listed[file] && l.covered[file] && (l.any == nil || l.any.final()) {
 				l.flaw(name, Malformed, "it does not list %s", file)
 			}
 		}
 	}
+	if l.any != nil {
+		l.tagManifestsList(perManifest)
+		if err := l.fetched(ctx, perManifest); err != nil {
+			return err
+		}
+	}
 	return l.bagInfo(ctx)
+}
+
+// tagManifestsList holds each tag manifest to what it must list: every payload
+// manifest (RFC 8493, 2.2.1).
+func (l *look) tagManifestsList(payload map[string]map[string]bool) {
+	for _, name := range l.names() {
+		m := manifestName.FindStringSubmatch(name)
+		if m == nil || m[1] != "tag" || l.strange[name] || !l.any.final() {
+			continue
+		}
+		for listed := range payload {
+			if l.manifest[m[2]][listed] == "" {
+				l.flaw(name, Malformed, "it does not list %s", listed)
+			}
+		}
+	}
 }
 
 func (l *look) names() []string {
@@ -147,6 +173,12 @@ func (l *look) declaration(ctx context.Context) error {
 	if err != nil || body == nil {
 		return err
 	}
+	if l.any != nil {
+		if err := l.declared(body); err != nil {
+			l.flaw(bagItFile, Malformed, "%v", err)
+		}
+		return nil
+	}
 	tags, err := parseTags(body)
 	switch {
 	case err != nil:
@@ -166,11 +198,16 @@ func (l *look) bagInfo(ctx context.Context) error {
 	if err != nil || body == nil {
 		return err
 	}
-	tags, err := parseTags(body)
+	parse := parseTags
+	if l.any != nil {
+		parse = l.any.tags
+	}
+	tags, err := parse(body)
 	if err != nil {
 		l.flaw(bagInfoFile, Malformed, "%v", err)
 		return nil
 	}
+	oxums := 0
 	var octets, count int64
 	for name, size := range l.files {
 		if strings.HasPrefix(name, payloadDir) {
@@ -178,7 +215,13 @@ func (l *look) bagInfo(ctx context.Context) error {
 		}
 	}
 	for _, t := range tags {
-		if have := fmt.Sprintf("%d.%d", octets, count); t.Label == "Payload-Oxum" && t.Value != have {
+		if t.Label != "Payload-Oxum" {
+			continue
+		}
+		if oxums++; oxums == 2 {
+			l.flaw(bagInfoFile, Malformed, "it has more than one Payload-Oxum")
+		}
+		if have := fmt.Sprintf("%d.%d", octets, count); strings.TrimSpace(t.Value) != have {
 			l.flaw(bagInfoFile, Malformed, "its Payload-Oxum is %.40s, the payload's is %s", t.Value, have)
 		}
 	}

@@ -56,6 +56,11 @@ const maxLines = 1_000_000
 // Bytes of any sort are allowed in; what is not a manifest by the letter is an
 // error that names the line.
 func parseManifest(b []byte, size int) ([]manifestLine, error) {
+	return parseManifestAs(b, size, decodePath)
+}
+
+// parseManifestAs is parseManifest with names written as decode undoes.
+func parseManifestAs(b []byte, size int, decode func(string) string) ([]manifestLine, error) {
 	var lines []manifestLine
 	seen := map[string]bool{}
 	for n, text := range textLines(b) {
@@ -69,7 +74,7 @@ func parseManifest(b []byte, size int) ([]manifestLine, error) {
 		if !isDigest(strings.ToLower(digest), size) {
 			return nil, fmt.Errorf("line %d does not begin with %d hex digits", n+1, 2*size)
 		}
-		path = strings.TrimPrefix(decodePath(path), "./")
+		path = strings.TrimPrefix(decode(path), "./")
 		if err := checkBagPath(path); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n+1, err)
 		}

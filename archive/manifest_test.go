@@ -137,3 +137,38 @@ func FuzzContentRange(f *testing.F) {
 		}
 	})
 }
+
+// Whatever a stranger's bag declares, its texts are read without harm, and
+// nothing that leads out of it is taken.
+func FuzzDeclared(f *testing.F) {
+	f.Add([]byte("BagIt-Version: 0.97\nTag-File-Character-Encoding: UTF-16\n"), []byte("\xfe\xff\x00A\x00:\x00b\x00\n"))
+	f.Add([]byte("BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"), []byte("A: b\n  c\n"))
+	f.Add([]byte("\ufeffBagIt-Version: 1.0\nTag-File-Character-Encoding: ISO-8859-1\n"), []byte(strings.Repeat("0", 32)+"  *data/%0a%25\n"))
+	f.Fuzz(func(t *testing.T, declaration, b []byte) {
+		l := look{any: &letter{}}
+		if err := l.declared(declaration); err != nil {
+			if *l.any != (letter{}) && l.any.version == "" {
+				t.Fatalf("%+v", *l.any)
+			}
+			return
+		}
+		if !slices.Contains(versions, l.any.version) {
+			t.Fatalf("%q is taken for version %q", declaration, l.any.version)
+		}
+		if text, err := l.any.text(b); err == nil && len(text) > 3*len(b)+3 {
+			t.Fatalf("%d bytes became %d", len(b), len(text))
+		}
+		tags, err := l.any.tags(b)
+		for _, tag := range tags {
+			if err == nil && (tag.Label == "" || strings.ContainsAny(tag.Label+tag.Value, "\r\n") || !utf8.ValidString(tag.Value)) {
+				t.Fatalf("%q", tag)
+			}
+		}
+		lines, err := l.any.parse(b, 16)
+		for _, line := range lines {
+			if err == nil && checkBagPath(line.path) != nil {
+				t.Fatalf("%q", line.path)
+			}
+		}
+	})
+}
