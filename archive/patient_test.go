@@ -115,6 +115,10 @@ func (u *patientUpload) Part(ctx context.Context, n int, body []byte) error {
 	return u.p.try(ctx, func() error { return u.Upload.Part(ctx, n, body) })
 }
 
+func (u *patientUpload) PartFrom(ctx context.Context, n int, src io.ReaderAt, crc uint64) error {
+	return u.p.try(ctx, func() error { return u.Upload.PartFrom(ctx, n, src, crc) })
+}
+
 func (u *patientUpload) Complete(ctx context.Context, crc uint64) (info archive.Info, err error) {
 	err = u.p.try(ctx, func() (err error) {
 		info, err = u.Upload.Complete(ctx, crc)

@@ -77,6 +77,13 @@ func (s *S3) begin(ctx context.Context, key string, size int64) (u *s3Upload, un
 	return u, true, u.create(ctx)
 }
 
+const (
+	// maxPages is more pages of unfinished uploads of one key than any store has.
+	maxPages = 1000
+	// maxPartNumber is S3's.
+	maxPartNumber = 10_000
+)
+
 // unfinished gives the ids of the unfinished uploads of exactly this key, the
 // newest first.
 func (u *s3Upload) unfinished(ctx context.Context) ([]string, error) {
@@ -86,7 +93,7 @@ func (u *s3Upload) unfinished(ctx context.Context) ([]string, error) {
 	}
 	in := &s3.ListMultipartUploadsInput{Bucket: s.bucket(), Prefix: s.full(key)}
 	var found []types.MultipartUpload
-	for {
+	for pages := 1; ; pages++ {
 		out, err := s.client.ListMultipartUploads(ctx, in)
 		if err != nil {
 			return nil, s.fail("look for an unfinished upload of", key, err)
@@ -101,7 +108,7 @@ func (u *s3Upload) unfinished(ctx context.Context) ([]string, error) {
 			break
 		}
 		k, id := aws.ToString(out.NextKeyMarker), aws.ToString(out.NextUploadIdMarker)
-		if k == "" && id == "" || k == aws.ToString(in.KeyMarker) && id == aws.ToString(in.UploadIdMarker) {
+		if pages == maxPages || k == "" && id == "" || k == aws.ToString(in.KeyMarker) && id == aws.ToString(in.UploadIdMarker) {
 			return nil, s.fail("look for an unfinished upload of", key, errors.New("the server says that there is more and does not say where"))
 		}
 		in.KeyMarker, in.UploadIdMarker = &k, &id
@@ -150,7 +157,7 @@ func (u *s3Upload) held(ctx context.Context) error {
 		}
 		next := aws.ToString(out.NextPartNumberMarker)
 		at, err := strconv.Atoi(next)
-		if before, _ := strconv.Atoi(aws.ToString(in.PartNumberMarker)); err != nil || at <= before {
+		if before, _ := strconv.Atoi(aws.ToString(in.PartNumberMarker)); err != nil || at <= before || at > maxPartNumber {
 			return u.s.fail("list the parts of", u.key, errors.New("the server says that there is more and does not say where"))
 		}
 		in.PartNumberMarker = &next

@@ -201,6 +201,8 @@ func describe(err error) error {
 			if m := api.ErrorMessage(); m != "" && m != name {
 				text += ": " + printable(m)
 			}
+		} else if status < 300 {
+			text += " with something that is no answer of S3"
 		}
 		return &told{text, err}
 	}

@@ -144,12 +144,16 @@ func (s *S3) explained(ctx context.Context, err error) error {
 	return err
 }
 
+// maxEmpty is how many pages without a key a listing may have; a rare one is
+// allowed, for ever is not.
+const maxEmpty = 100
+
 // List asks for one page after another. Servers tell no CRC64NVME in a listing.
 func (s *S3) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		in := &s3.ListObjectsV2Input{Bucket: s.bucket(), Prefix: s.full(prefix)}
 		last := ""
-		for {
+		for empty := 0; ; {
 			out, err := s.client.ListObjectsV2(ctx, in)
 			if err != nil {
 				yield(Info{}, s.fail("list", prefix, err))
@@ -170,8 +174,11 @@ func (s *S3) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
 			if !aws.ToBool(out.IsTruncated) {
 				return
 			}
+			if len(out.Contents) == 0 {
+				empty++
+			}
 			next := aws.ToString(out.NextContinuationToken)
-			if next == "" || next == aws.ToString(in.ContinuationToken) {
+			if empty > maxEmpty || next == "" || next == aws.ToString(in.ContinuationToken) {
 				yield(Info{}, s.fail("list", prefix, errors.New("the server says that there is more and does not say where")))
 				return
 			}

@@ -28,6 +28,7 @@ func (s *S3) Read(ctx context.Context, key string, offset, length int64) (io.Rea
 	if offset == 0 && length == -1 {
 		return s.readAll(ctx, key)
 	}
+	size := int64(-1)
 	if length <= 0 {
 		// The end, and whether there is anything at all, is not to be had from a
 		// range request.
@@ -35,7 +36,8 @@ func (s *S3) Read(ctx context.Context, key string, offset, length int64) (io.Rea
 		if err != nil {
 			return nil, err
 		}
-		if length, err = rangeOf(info.Size, offset, length); err != nil {
+		size = info.Size
+		if length, err = rangeOf(size, offset, length); err != nil {
 			return nil, s.bad("read", key, err)
 		}
 		if length == 0 {
@@ -47,7 +49,7 @@ func (s *S3) Read(ctx context.Context, key string, offset, length int64) (io.Rea
 	if err != nil {
 		return nil, s.fail("read", key, err)
 	}
-	if err := s.checkRange(out, key, offset, length); err != nil {
+	if err := s.checkRange(out, key, offset, length, size); err != nil {
 		out.Body.Close()
 		return nil, err
 	}
@@ -57,17 +59,32 @@ func (s *S3) Read(ctx context.Context, key string, offset, length int64) (io.Rea
 var errRange = errors.New("asked for a range, the server answered with none that can be read")
 
 // checkRange holds Content-Range (RFC 9110, 14.4) and Content-Length against
-// what was asked for.
-func (s *S3) checkRange(out *s3.GetObjectOutput, key string, offset, length int64) error {
+// what was asked for, and against the size that the head told, unless -1.
+func (s *S3) checkRange(out *s3.GetObjectOutput, key string, offset, length, told int64) error {
+	if err := s.checkPlain(out, key); err != nil {
+		return err
+	}
 	first, last, size, err := contentRange(aws.ToString(out.ContentRange))
 	if err != nil {
 		return s.fail("read", key, fmt.Errorf("%w: %w", errRange, err))
+	}
+	if told >= 0 && size >= 0 && size != told {
+		return s.fail("read", key, fmt.Errorf("the server contradicts itself: the object has %d bytes by its head and %d by its range", told, size))
 	}
 	if first == offset && last < offset+length-1 && size == last+1 {
 		return s.bad("read", key, fmt.Errorf("%d bytes from byte %d of an object with %d", length, offset, size))
 	}
 	if first != offset || last != offset+length-1 || out.ContentLength != nil && *out.ContentLength != length {
 		return s.fail("read", key, fmt.Errorf("asked for %d bytes from byte %d, the server sends %d from %d", length, offset, aws.ToInt64(out.ContentLength), first))
+	}
+	return nil
+}
+
+// checkPlain: nothing is stored packed, so what comes packed was packed by
+// somebody on the way, and is not the object's bytes.
+func (s *S3) checkPlain(out *s3.GetObjectOutput, key string) error {
+	if e := aws.ToString(out.ContentEncoding); e != "" && e != "identity" && e != "aws-chunked" {
+		return s.fail("read", key, fmt.Errorf("the server sends the object in encoding %.40q", e))
 	}
 	return nil
 }
@@ -110,6 +127,14 @@ func (s *S3) readAll(ctx context.Context, key string) (io.ReadCloser, error) {
 	if out.ContentLength == nil || *out.ContentLength < 0 {
 		out.Body.Close()
 		return nil, s.fail("read", key, errors.New("the server does not say how long the object is"))
+	}
+	err = s.checkPlain(out, key)
+	if err == nil && out.ContentRange != nil {
+		err = s.checkRange(out, key, 0, *out.ContentLength, *out.ContentLength) // only the whole will do
+	}
+	if err != nil {
+		out.Body.Close()
+		return nil, err
 	}
 	r := s.reader(ctx, key, out.Body, *out.ContentLength)
 	if out.ChecksumType != types.ChecksumTypeComposite {

@@ -134,6 +134,10 @@ func (u *s3Upload) send(ctx context.Context, n int, body *section, crc uint64) e
 	if in.ContentMD5 != nil {
 		etag = `"` + hex.EncodeToString(sum5.Sum(nil)) + `"`
 	}
+	if strings.Trim(etag, `"`) == "" { // without one the upload cannot be completed
+		delete(u.parts, n)
+		return u.s.fail(op, u.key, errors.New("the server gave no ETag"))
+	}
 	u.parts[n] = s3Part{crc, etag}
 	return nil
 }
