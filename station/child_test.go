@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -78,6 +79,10 @@ func child(dir string) int {
 		line, _ := json.Marshal(logged{e.Op, e.LBA, e.Count, e.Status, e.CDB})
 		log.Write(append(line, '\n'))
 	}})
+	parts, err := os.OpenFile(filepath.Join(dir, "parts.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fail(err)
+	}
 	scene := os.Getenv(sceneVariable)
 	usb, err := archive.NewDir(archive.DirConfig{Name: "usb", Root: filepath.Join(dir, "usb"), Create: true, PartSize: 1 << 20})
 	if err != nil {
@@ -91,6 +96,9 @@ func child(dir string) int {
 			c.Eject = station.EjectReadBack
 		case sceneTwo:
 			c.Stores = append(c.Stores, station.Store{Store: usb})
+		}
+		for i := range c.Stores {
+			c.Stores[i].Store = logging{c.Stores[i].Store, parts}
 		}
 	}); err != nil {
 		return fail(err)
@@ -147,6 +155,49 @@ func child(dir string) int {
 			return end()
 		}
 	}
+}
+
+// logging is a store that writes down every part that is sent.
+type logging struct {
+	archive.Store
+	to *os.File
+}
+
+func (l logging) Begin(ctx context.Context, key string, size int64) (archive.Upload, error) {
+	u, err := l.Store.Begin(ctx, key, size)
+	if err != nil {
+		return nil, err
+	}
+	return loggingUpload{u, l, key}, nil
+}
+
+type loggingUpload struct {
+	archive.Upload
+	l   logging
+	key string
+}
+
+func (u loggingUpload) PartFrom(ctx context.Context, n int, src io.ReaderAt, crc uint64) error {
+	fmt.Fprintf(u.l.to, "%s %s %d\n", u.l.Name(), u.key, n)
+	return u.Upload.PartFrom(ctx, n, src, crc)
+}
+
+// sentAgain is how many parts each store was sent more than once.
+func sentAgain(t *testing.T, dir string) map[string]int {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "parts.log"))
+	must(t, err)
+	again, seen := map[string]int{}, map[string]bool{}
+	for _, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
+		if store, _, _ := strings.Cut(line, " "); seen[line] {
+			again[store]++
+		}
+		seen[line] = true
+	}
+	if len(seen) < 12 {
+		t.Errorf("only %d parts were sent", len(seen))
+	}
+	return again
 }
 
 func readBack(copies []catalog.Copy, n int) bool {

@@ -33,6 +33,23 @@ func TestKilledAtEveryCrashPoint(t *testing.T) {
 	}
 }
 
+// TestKilledAtEveryPart kills the program after each part that a store took,
+// while the disc is read or after.
+func TestKilledAtEveryPart(t *testing.T) {
+	for _, scene := range []string{"", sceneTwo} {
+		for n := 2; n <= 12; n += 2 {
+			t.Run(fmt.Sprintf("%s, part %d", scene, n), func(t *testing.T) {
+				t.Parallel()
+				killed(t, scene, fmt.Sprintf("part-sent:%d", n))
+			})
+		}
+	}
+	t.Run("twice", func(t *testing.T) {
+		t.Parallel()
+		killed(t, sceneTwo, "part-sent:3", "part-sent:4", "sealed", "part-sent")
+	})
+}
+
 // TestKilledTwice kills the life that was to mend the first kill, too.
 func TestKilledTwice(t *testing.T) {
 	for _, points := range [][]string{
@@ -82,7 +99,7 @@ func killed(t *testing.T, scene string, points ...string) {
 		if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 			t.Fatalf("the crash point was not reached: %v", err)
 		}
-		if !strings.Contains(err.Error(), point) {
+		if name, _, _ := strings.Cut(point, ":"); !strings.Contains(err.Error(), name) {
 			t.Errorf("the program did not say where it was killed: %v", err)
 		}
 		if point == "reading" && len(ledgered(t, dir)) == 0 {
@@ -90,6 +107,11 @@ func killed(t *testing.T, scene string, points ...string) {
 		}
 	}
 	must(t, life())
+	for store, n := range sentAgain(t, dir) {
+		if n > len(points) {
+			t.Errorf("%s was sent %d parts again after %d kills", store, n, len(points))
+		}
+	}
 	if n := ejects(driveLog(t, dir)); n != 1 {
 		t.Errorf("%d ejects, want 1", n)
 	}
