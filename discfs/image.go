@@ -118,9 +118,11 @@ func Codes() []tree.Code {
 
 // Wanted are the sectors of structures and directories that were not there
 // yet. Once they are read, Open may want others, which they lead to.
-func (m *Image) Wanted() []disc.Extent {
-	var out []disc.Extent
-	for _, e := range m.wanted {
+func (m *Image) Wanted() []disc.Extent { return sectors(m.wanted) }
+
+// sectors are those that the bytes lie in.
+func sectors(bytes []tree.Extent) (out []disc.Extent) {
+	for _, e := range bytes {
 		first, last := e.Offset/disc.SectorSize, (e.End()-1)/disc.SectorSize
 		out = append(out, disc.Extent{Start: disc.LBA(first), Count: last - first + 1})
 	}

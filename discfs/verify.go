@@ -64,5 +64,9 @@ func (d *Digests) Of(n *tree.Node) ([]byte, error) {
 	return j.Sums[digest.SHA256], nil
 }
 
+// Wanted are the sectors of the publisher's sums and lists that were not there
+// yet: they say which digests are wanted beside the SHA-256.
+func (d *Digests) Wanted() []disc.Extent { return sectors(d.proofs.Wanted()) }
+
 // Checks are those of the publisher's proofs (F7xx), after the pass.
 func (d *Digests) Checks() []disc.Check { return d.proofs.Checks() }

@@ -11,10 +11,18 @@ import (
 	"ripstation/ripper"
 )
 
+// mostLists is how many places a publisher's sums and lists may lie in to be
+// read first: each takes a seek.
+const mostLists = 16
+
+// tagPlaces is where the first of them may stand, behind the descriptors: read
+// with those it costs nothing.
+var tagPlaces = disc.Extent{Start: 16, Count: 96}
+
 // wanted says which sectors the ripper shall read first: the structures and
 // directories that the image so far leads to.
 func wanted(toc disc.TOC) func(img io.ReaderAt, have func(off, n int64) bool) []disc.Extent {
-	gaveUp := false
+	begun, gaveUp := false, false
 	return func(img io.ReaderAt, have func(off, n int64) bool) (list []disc.Extent) {
 		// What a hostile disc makes of it costs the first look, and nothing else.
 		defer func() {
@@ -30,8 +38,19 @@ func wanted(toc disc.TOC) func(img io.ReaderAt, have func(off, n int64) bool) []
 		defer cancel()
 		m := discfs.Open(hurried{img, ctx}, size.Size(), have)
 		m.AddSessions(toc)
+		switch list = m.Wanted(); {
+		case !begun:
+			begun = true
+			list = append(list, tagPlaces)
+		case len(list) == 0:
+			// What a publisher's lists ask for can go along with the reading if they are
+			// known before it.
+			if list = m.Ahead().Wanted(); len(list) > mostLists {
+				list = nil
+			}
+		}
 		gaveUp = ctx.Err() != nil
-		return m.Wanted()
+		return list
 	}
 }
 

@@ -53,6 +53,8 @@ type Proofs struct {
 	jobs  []*digest.Job
 	left  int64    // bytes that may still be digested
 	after []func() // what is left to be said when the digests are there
+	// wanted is what sums and lists are in, and was not there.
+	wanted []tree.Extent
 }
 
 // stretch is what most files are: one piece of the image.
@@ -72,13 +74,19 @@ func Plan(v *tree.Volume, src *tree.Source, files map[*tree.Node]*digest.Job) *P
 	p.left = (src.Size() + 1<<20) * most
 	p.planISOMD5()
 	p.planLibisofs()
+	p.wanted = src.Wanted()
 	if v != nil && v.Root != nil {
 		names := newResolver(v.Root)
 		p.planLists(v, names)
+		p.wanted = src.Wanted()
 		p.planCopies(names)
 	}
 	return p
 }
+
+// Wanted are the bytes of sums and lists that were not read from the disc yet:
+// with them Plan asks for more digests.
+func (p *Proofs) Wanted() []tree.Extent { return p.wanted }
 
 // Jobs are the digests that the proofs need beside those that Plan was given.
 func (p *Proofs) Jobs() []*digest.Job { return p.jobs }
