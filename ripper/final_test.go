@@ -106,7 +106,11 @@ func TestChangesTell(t *testing.T) {
 	if _, err := Seal(t.Context(), img, SealOptions{}); !errors.Is(err, ErrSpoolDamaged) {
 		t.Fatal(err)
 	}
-	<-next
+	select {
+	case <-next:
+	case <-time.After(time.Minute):
+		t.Fatal("nobody told of what was withdrawn")
+	}
 	again, later, _ := img.Changes(mark)
 	if len(again) != 1 || !again[0].Contains(300) || later == mark || img.Final(300*disc.SectorSize, 1) {
 		t.Errorf("withdrawn: %v, mark %d after %d", again, later, mark)
