@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"ripstation/disc"
 )
 
@@ -15,7 +17,7 @@ import (
 type pipe struct {
 	img  *Image
 	free chan []byte
-	made int // buffers; the reading goroutine's
+	made [][]byte // all buffers; the reading goroutine's
 	work chan parcel
 	// failed is closed when a write did not end well; err says how.
 	failed chan struct{}
@@ -45,9 +47,13 @@ var errPipe = errors.New("writing to the spool ended")
 // buffer waits for a free buffer. It never waits for the drive, so it needs no
 // context: the writer frees one or fails.
 func (p *pipe) buffer() ([]byte, error) {
-	if len(p.free) == 0 && p.made < p.img.tune.buffers {
-		p.made++
-		return make([]byte, p.img.tune.chunk*disc.SectorSize), nil
+	if len(p.free) == 0 && len(p.made) < p.img.tune.buffers {
+		mem, err := takeMemory(p.img.tune.chunk * disc.SectorSize)
+		if err != nil {
+			return nil, err
+		}
+		p.made = append(p.made, mem)
+		return mem, nil
 	}
 	select {
 	case b := <-p.free:
@@ -80,10 +86,14 @@ func (p *pipe) settle() error {
 	}
 }
 
-// close has everything settled and ends the writer.
+// close has everything settled and ends the writer. No buffer is used any more
+// then.
 func (p *pipe) close() error {
 	close(p.work)
 	<-p.ended
+	for _, mem := range p.made {
+		_ = unix.Munmap(mem) // it was mapped here
+	}
 	return p.err
 }
 

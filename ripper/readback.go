@@ -37,12 +37,20 @@ type block struct {
 	left atomic.Int32
 }
 
-// newBlock takes the memory of a block; direct reads want one that begins where a
-// page begins.
-func newBlock() (*block, error) {
-	mem, err := unix.Mmap(-1, 0, blockSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+// takeMemory maps memory that begins where a page begins, as direct reads want
+// it. The garbage collector would have as much again wait for it, in every bay.
+func takeMemory(n int64) ([]byte, error) {
+	mem, err := unix.Mmap(-1, 0, int(n), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
-		return nil, fmt.Errorf("take memory to read back: %w", err)
+		return nil, fmt.Errorf("take %d bytes of memory: %w", n, err)
+	}
+	return mem, nil
+}
+
+func newBlock() (*block, error) {
+	mem, err := takeMemory(blockSize)
+	if err != nil {
+		return nil, err
 	}
 	return &block{mem: mem}, nil
 }
@@ -230,10 +238,12 @@ func openDropped(path string) (*os.File, string, error) {
 // zeroes fills every missing or unrecorded sector of the image that is not all
 // zero: bytes there are of a reading that was cut off, or that nothing proves.
 func (img *Image) zeroes() error {
-	none := make([]byte, blockSize)
-	buf := make([]byte, blockSize)
+	var none, buf []byte
 	m := img.Map()
 	for e := range m.Extents(disc.MissingStatuses | disc.SetOf(disc.StatusUnrecorded)) {
+		if none == nil {
+			none, buf = make([]byte, blockSize), make([]byte, blockSize)
+		}
 		off, filled := int64(e.Start)*disc.SectorSize, false
 		err := readFully(img.file, e, buf, func(p []byte) {
 			if !isZero(p) {

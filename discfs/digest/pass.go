@@ -201,10 +201,13 @@ func (s *stream) take(off, n int64, data []byte) {
 func (p *Pass) Finish(ctx context.Context, r io.ReaderAt) error {
 	again := slices.Concat(p.again, p.open, p.waiting)
 	p.again, p.open, p.waiting = nil, nil, nil
-	buf := make([]byte, min(256<<10, p.image))
+	var buf []byte
 	for i, s := range again {
 		if s.stop != nil {
 			s.stop()
+		}
+		if buf == nil {
+			buf = make([]byte, min(256<<10, p.image))
 		}
 		err := s.reread(ctx, r, buf)
 		s.close(err)

@@ -22,6 +22,10 @@ type block struct {
 // be nil. A block that cannot be read costs the jobs in it their sums and
 // nothing else.
 func (p *Pass) Run(ctx context.Context, r io.ReaderAt, progress func(done, total int64)) error {
+	next := p.Wants(0)
+	if next < 0 {
+		return p.Finish(ctx, r)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	free := make(chan []byte, 3)
@@ -52,10 +56,7 @@ func (p *Pass) Run(ctx context.Context, r io.ReaderAt, progress func(done, total
 		for range got {
 		}
 	}()
-	next := p.Wants(0)
-	if next >= 0 {
-		want <- next
-	}
+	want <- next
 	for next >= 0 {
 		if err := ctx.Err(); err != nil {
 			return errors.Join(fmt.Errorf("digest files: %w", err), p.Finish(ctx, r))
