@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -173,7 +174,7 @@ func (b *archiveBench) round(ctx context.Context, k *linkRuns, p progress, scrip
 	}{{"rclone", scriptOrder.rclone, &k.Rclone}, {"aws-cli", scriptOrder.aws, &k.AWS}} {
 		b.say("%s over %s: the script with %s", c.Name, k.Name, tool.name)
 		var r scriptRun
-		err := b.over(ctx, k.Rate, func(dir, addr, prefix string) (err error) {
+		err := b.over(ctx, k.Rate, func(_ *link, dir, addr, prefix string) (err error) {
 			o := scriptOrder{Case: c, Dir: filepath.Join(dir, "image"), Shim: b.shim, Addr: addr, CA: b.server.ca, Rclone: b.rclone, Prefix: prefix}
 			if err := os.Mkdir(o.Dir, 0o755); err != nil {
 				return err
@@ -195,7 +196,7 @@ func (b *archiveBench) round(ctx context.Context, k *linkRuns, p progress, scrip
 // over opens a link, makes a folder for one run and clears both it and what
 // was stored away. Before, everything the machine has still to write is
 // written.
-func (b *archiveBench) over(ctx context.Context, rate int64, run func(dir, addr, prefix string) error) (err error) {
+func (b *archiveBench) over(ctx context.Context, rate int64, run func(k *link, dir, addr, prefix string) error) (err error) {
 	b.n++
 	prefix := fmt.Sprintf("run%d", b.n)
 	dir := filepath.Join(b.dir, prefix)
@@ -212,13 +213,16 @@ func (b *archiveBench) over(ctx context.Context, rate int64, run func(dir, addr,
 		return err
 	}
 	defer closed()
-	return run(dir, addr, prefix)
+	return run(k, dir, addr, prefix)
 }
 
 // station has a station in a child rip the discs over a link. A dark one has
 // no store to send to.
 func (b *archiveBench) station(ctx context.Context, rate int64, dark bool, cases []ripCase, sums []string) (r archiveRun, err error) {
-	err = b.over(ctx, rate, func(dir, addr, prefix string) error {
+	err = b.over(ctx, rate, func(k *link, dir, addr, prefix string) error {
+		for _, c := range cases {
+			k.full.Add(c.bytes())
+		}
 		o := archiveOrder{Cases: cases, Dir: dir, SHA256: sums, Addr: addr, Prefix: prefix, CA: b.server.ca, AccessKey: b.server.access, SecretKey: b.server.secret}
 		if dark {
 			o.Addr = ""
@@ -234,6 +238,7 @@ func (b *archiveBench) station(ctx context.Context, rate int64, dark bool, cases
 		if r, err = inChild[archiveRun](ctx, "child-archive", o); err != nil || dark {
 			return err
 		}
+		r.Passed = time.Duration(k.passed.Load() - r.Began).Seconds()
 		for _, sum := range sums {
 			if err := b.atRest(prefix+"/*/v1/data/image.iso", sum); err != nil {
 				return err

@@ -55,6 +55,7 @@ func TestLink(t *testing.T) {
 		echoed <- err
 	}()
 	k := &link{to: l.Addr().String(), rate: 64 << 20}
+	k.full.Store(1 << 20)
 	addr, closed, err := k.open(t.Context())
 	must(t, err)
 	defer closed()
@@ -68,7 +69,7 @@ func TestLink(t *testing.T) {
 	}()
 	got, err := io.ReadAll(c)
 	must(t, err)
-	if !bytes.Equal(got, sent) || k.sent.Load() != int64(len(sent)) {
+	if !bytes.Equal(got, sent) || k.sent.Load() != int64(len(sent)) || k.passed.Load() == 0 {
 		t.Errorf("%d bytes came back of %d, %d were counted", len(got), len(sent), k.sent.Load())
 	}
 	must(t, <-echoed)
@@ -119,7 +120,7 @@ func TestArchiveInChildren(t *testing.T) {
 	r, err := b.station(ctx, 100<<20, false, cases, sums)
 	must(t, err)
 	read, stored := r.at(station.WordPass), r.at(station.WordStored)
-	if r.Seconds <= 0 || r.CPU <= 0 || r.Peak < 1<<20 || read <= 0 || stored < read || r.Seconds < stored {
+	if r.Seconds <= 0 || r.CPU <= 0 || r.Peak < 1<<20 || read <= 0 || stored < read || r.Seconds < stored || r.Passed <= 0 || r.Passed > r.Seconds {
 		t.Errorf("the run: %+v", r)
 	}
 	r, err = b.station(ctx, 0, true, cases[:1], sums[:1])

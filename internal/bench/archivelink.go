@@ -17,6 +17,10 @@ type link struct {
 	rate     int64 // bytes a second in each direction; 0 is no limit
 	up, down pace
 	sent     atomic.Int64 // bytes towards the store
+	// full is how many bytes are of interest, and passed when so many had gone
+	// towards the store, in nanoseconds since 1970; 0 is not yet.
+	full   atomic.Int64
+	passed atomic.Int64
 }
 
 // pace gives out turns to send.
@@ -93,7 +97,9 @@ func (k *link) pour(ctx context.Context, to, from net.Conn, p *pace, count *atom
 				return
 			}
 			if count != nil {
-				count.Add(int64(n))
+				if all, full := count.Add(int64(n)), k.full.Load(); all >= full && all-int64(n) < full {
+					k.passed.Store(time.Now().UnixNano())
+				}
 			}
 			if _, werr := to.Write(buf[:n]); werr != nil {
 				from.Close()

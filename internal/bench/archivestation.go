@@ -46,6 +46,11 @@ type archiveRun struct {
 	CPU     float64 `json:"cpu_seconds"` // of the process from its start, drives included
 	Peak    int64   `json:"peak_bytes"`
 	Marks   []mark  `json:"marks"` // of the first disc
+	Began   int64   `json:"began"` // the insertion, in nanoseconds since 1970
+	// Passed is when as many bytes as the discs have were through the link, in
+	// seconds since the insertion; 0 when nothing was sent. What comes after it is
+	// the store's work and the tray's.
+	Passed float64 `json:"passed_seconds"`
 }
 
 // mark is a word that the station said, and when.
@@ -183,6 +188,7 @@ func untilOpen(ctx context.Context, st *station.Station, bench *simbench.Bench, 
 		err = errors.Join(err, ended)
 	}()
 	began := time.Now()
+	r.Began = began.UnixNano()
 	byDrive := map[string]int{}
 	for i, s := range slots {
 		byDrive[s.Info.Key] = i

@@ -114,6 +114,9 @@ func marksOf(r archiveRun) string {
 			all = append(all, fmt.Sprintf("%s %.1f", m.what, at))
 		}
 	}
+	if r.Passed > 0 {
+		all = append(all, fmt.Sprintf("all bytes through the link at %.1f", r.Passed))
+	}
 	return strings.Join(all, ", ")
 }
 
@@ -126,7 +129,7 @@ answers ddrescue as the kernel would (what of the kernel it models stands in int
 that does not wait and has no spin-up in it (%.0f s); every time from the insertion has. A drive of constant angular velocity gives its second half faster than its mean
 rate: on a link of that rate a backlog is left at the disc's end, whoever sends. "Nobody can be below" is when its last byte has passed, reading in
 order. Time to open tray: ripstation until the tray is seen open with eject.when = "stored" (one required S3 store, spool and catalog on the same disk; it reads its copy back after
-that); the scripts until eject has ended. Both scripts: ddrescue -d -b2048, sha512sum, copying of image, mapfile and sum, check, eject. The check is the cheaper honest one: rclone
+that); the scripts until eject has ended. Between the last byte's way through the link and the tray lies the store's own work: this one copies an upload's parts into one file. Both scripts: ddrescue -d -b2048, sha512sum, copying of image, mapfile and sum, check, eject. The check is the cheaper honest one: rclone
 check as it comes, which asks for the stored sum (HEAD) and takes it anew of the local file; with aws-cli the ETag and size by HEAD, the ETag taken anew
 of the local file's parts. Neither reads anything back. A clean disc is sealed, and at the end of every run the object on the server's disk had the disc's SHA-256. CPU
 for sending is the difference, turn by turn, of two runs of the same station with the same disc in a drive without limits and a link without limits, each until the tray opens (process from its
