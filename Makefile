@@ -19,6 +19,7 @@ test: setup
 	scripts/packages.sh xorriso genisoimage udftools hfsutils isomd5sum p7zip-full unzip gddrescue eject sqlite3 coreutils util-linux systemd udev attr
 	scripts/real-images.sh
 	scripts/versitygw.sh
+	scripts/seaweedfs.sh
 	go vet ./...
 	@unformatted=$$(find . -name '*.go' -not -path './.*' -exec gofmt -l {} +); \
 		if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
@@ -33,6 +34,7 @@ e2e: build
 # An upload of 40 parts whose client, or server, is killed at every request.
 kill-matrix: setup
 	scripts/versitygw.sh
+	scripts/seaweedfs.sh
 	RIPSTATION_KILL_MATRIX=all go test -v -count=1 -timeout 3h ./archive/archivetest/killmatrix
 
 # All figures of BENCHMARKS.md, or one of them: make bench-NAME.

@@ -1,0 +1,26 @@
+package killmatrix
+
+import (
+	"fmt"
+	"testing"
+
+	"ripstation/internal/seaweedfs"
+)
+
+// The second server gives the room of a deleted object back late, so it is
+// begun anew now and then.
+func TestClientKilledOnSeaweedFS(t *testing.T) {
+	what := image(t, parts())
+	b := open(t, seaweedfs.Start(t), what)
+	all := spread(cells(b.requests()), 3)
+	b.server.Kill()
+	for len(all) > 0 {
+		some := all[:min(len(all), 25)]
+		all = all[len(some):]
+		t.Run(fmt.Sprintf("from request %d", some[0].n), func(t *testing.T) {
+			b := open(t, seaweedfs.Start(t), what)
+			b.forgets = true // its ListParts tells no checksums
+			matrix(t, b, some, func(c cell) int { return b.killClient(c.n, c.at) })
+		})
+	}
+}
