@@ -153,6 +153,11 @@ func (a *adding) fill(e StoredEvent) error {
 			if err != nil {
 				return err
 			}
+			if late, err := a.knowsLater(a.recs[i], e.Seq); err != nil {
+				return err
+			} else if late {
+				break // it cannot have been written before that
+			}
 			// A carrier that no event brought was there by its first record.
 			if fresh == 0 && i == 0 && a.seq == 0 && (e.Changes == nil || e.Changes.Identity == nil) ||
 				fresh == 0 && slices.Contains(e.Objects, fmt.Sprintf("%s/v%d", a.in.CarrierID, a.recs[i].Image.Version)) ||
@@ -167,11 +172,48 @@ func (a *adding) fill(e StoredEvent) error {
 			return nil
 		}
 		for a.next < upTo {
+			if err := a.doubt(a.recs[a.next], e); err != nil {
+				return err
+			}
 			if err := a.record(); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// knowsLater reports whether a record holds an event that stands in the store at
+// seq or behind it.
+func (a *adding) knowsLater(rec Record, seq int64) (bool, error) {
+	for _, e := range rec.Events {
+		e, err := identified(a.in.CarrierID, e)
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(a.in.Events, func(later StoredEvent) bool { return later.Seq >= seq && later.ID == e.ID }) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// doubt tells when a record fits into a gap by its number of events alone, and
+// not by their times: as many others may be gone from there. A clock that was
+// set back looks the same, so the record stays where it is.
+func (a *adding) doubt(rec Record, next StoredEvent) error {
+	fresh, err := a.fresh(rec)
+	version := fmt.Sprintf("%s/v%d", a.in.CarrierID, rec.Image.Version)
+	if err != nil || fresh == 0 || slices.Contains(next.Objects, version) {
+		return err
+	}
+	for _, e := range rec.Events {
+		if !e.Time.After(next.Time) {
+			return nil
+		}
+	}
+	a.fault("the %d events of image %d were taken for those before number %d, and all are later than that: a clock was set back, or other events are gone from there",
+		fresh, rec.Image.Version, next.Seq)
+	return nil
 }
 
 // fresh is how many events of a record the catalog has not got.
