@@ -31,6 +31,9 @@ type job struct {
 	SHA512, SHA256 string
 	// Patient clients outlive a server that is killed: they try again.
 	Patient bool
+	// Stream has the parts sent while the image is still growing, and the rest
+	// by that same upload.
+	Stream bool
 }
 
 func TestMain(m *testing.M) {
@@ -65,12 +68,20 @@ func client(path string) error {
 	}
 	defer image.Close()
 	tries := 0
-	_, err = archive.Send(ctx, store, j.bag(image), archive.SendOptions{Hooks: archive.Hooks{Retry: func(_ context.Context, err error) error {
+	opts := archive.SendOptions{Hooks: archive.Hooks{Retry: func(_ context.Context, err error) error {
 		if tries++; !j.Patient || tries > 20 {
 			return err
 		}
 		return nil
-	}}})
+	}}}
+	if j.Stream {
+		up, err := j.stream(ctx, store, image, opts.Hooks)
+		if err != nil {
+			return err
+		}
+		opts.Live = func(string) archive.Upload { return up }
+	}
+	_, err = archive.Send(ctx, store, j.bag(image), opts)
 	return err
 }
 

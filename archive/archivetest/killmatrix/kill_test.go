@@ -155,6 +155,7 @@ func (b *bench) killClient(n int, at gate.Point) int {
 	}
 	first := b.gate.Seen()
 	b.gate.Set(nil)
+	j.Stream = j.Stream && n%2 == 0 // the others find the image sealed
 	if c := b.start(j); c.wait(b.t) != nil {
 		b.t.Errorf("request %d, %s: the second run: %s", n, at, c.out.String())
 		return 0
