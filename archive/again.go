@@ -153,10 +153,13 @@ func bare(s Store) Store {
 	}
 }
 
-// VersionedOf is the store as one that may keep what is superseded. What is put
-// on top is not held to the store's limit: it is rare, and somebody waits.
+// VersionedOf is the store as one that may keep what is superseded, held to its
+// limit.
 func VersionedOf(s Store) (Versioned, bool) {
 	v, ok := bare(s).(Versioned)
+	if l, limited := s.(*Limited); ok && limited {
+		return limitedVersions{l, v, l}, true
+	}
 	return v, ok
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
@@ -154,5 +155,57 @@ func TestSupersede(t *testing.T) {
 		if now, err := store.Stat(t.Context(), key); err != nil || now.VersionID != id {
 			t.Errorf("%d bytes: %+v, %v", n, now, err)
 		}
+	}
+}
+
+// What a killed try left of putting a new version on top is gone on with, and
+// nothing of it stays.
+func TestSupersedeAfterAKill(t *testing.T) {
+	server, f, store := setup(t, nil)
+	server.Versioning("discs")
+	body := archivetest.Bytes(1, 12<<20+1)
+	from, file := goodCopy(t, body)
+	key := bagPrefix + "/" + file.Path
+	damaged := bytes.Clone(body)
+	damaged[100] ^= 1
+	put(t, store, key, damaged)
+	info, err := store.Stat(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Two tries were killed, the second after a right part and a wrong one.
+	bucket, full := aws.String("discs"), aws.String("arch/"+key)
+	for try := range 2 {
+		up, err := server.Client().CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: bucket, Key: full,
+			ChecksumAlgorithm: types.ChecksumAlgorithmCrc64nvme, ChecksumType: types.ChecksumTypeFullObject})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, b := range map[int32][]byte{1: body[:archivetest.PartSize], 2: damaged[:archivetest.PartSize]} {
+			if try == 0 {
+				continue
+			}
+			if _, err := server.Client().UploadPart(t.Context(), &s3.UploadPartInput{Bucket: bucket, Key: full, UploadId: up.UploadId, PartNumber: &n,
+				Body: bytes.NewReader(b), ChecksumCRC64NVME: aws.String(archive.FormatCRC64NVME(archive.CRC64NVME(b)))}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := leftovers(t, server); n != 2 {
+		t.Fatalf("%d unfinished uploads to begin with", n)
+	}
+	f.set(nil)
+	id, err := store.Supersede(t.Context(), from, archive.Copy{Store: store, Prefix: bagPrefix}, file, info.VersionID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum, err := archive.DigestOf(t.Context(), store, key); err != nil || sum != file.SHA512 || id == info.VersionID {
+		t.Errorf("%s, %v", sum, err)
+	}
+	if n := leftovers(t, server); n != 0 {
+		t.Errorf("%d unfinished uploads are left", n)
+	}
+	if begun, sent := f.count("POST", "?uploads"), f.count("PUT", "partNumber="); begun > 1 || sent > 3 {
+		t.Errorf("%d uploads begun, %d parts sent", begun, sent)
 	}
 }

@@ -99,6 +99,36 @@ func (l *Limited) Read(ctx context.Context, key string, offset, length int64) (i
 	return &limitedReader{r, l, ctx}, nil
 }
 
+// limitedVersions is a store that puts no more on top a second than its limit
+// allows.
+type limitedVersions struct {
+	Store
+	top Versioned
+	l   *Limited
+}
+
+func (v limitedVersions) Versioned(ctx context.Context) (bool, error) { return v.top.Versioned(ctx) }
+
+// Supersede reads the good copy no faster than it may be sent.
+func (v limitedVersions) Supersede(ctx context.Context, from, to Copy, f BagFile, old string) (string, error) {
+	from.Store = limitedCopy{from.Store, v.l}
+	return v.top.Supersede(ctx, from, to, f, old)
+}
+
+// limitedCopy is a store that is read at the pace of the one that it is sent to.
+type limitedCopy struct {
+	Store
+	l *Limited
+}
+
+func (c limitedCopy) Read(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	r, err := c.Store.Read(ctx, key, offset, length)
+	if err != nil {
+		return nil, err
+	}
+	return &limitedReader{r, c.l, ctx}, nil
+}
+
 type limitedUpload struct {
 	Upload
 	l *Limited

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math"
 	"path/filepath"
@@ -159,5 +160,43 @@ func TestLimited(t *testing.T) {
 	cancel()
 	if err := s.Put(ctx, "a/f", body); err == nil {
 		t.Error("put though it was given up")
+	}
+}
+
+// topping is a store that reads what it is to put on top, and puts nothing.
+type topping struct{ Store }
+
+func (topping) Versioned(context.Context) (bool, error) { return true, nil }
+
+func (topping) Supersede(ctx context.Context, from, _ Copy, f BagFile, _ string) (string, error) {
+	r, err := from.Store.Read(ctx, f.Path, 0, -1)
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(io.Discard, r)
+	return "", errors.Join(err, r.Close())
+}
+
+// What is put on top of a damaged object is held to the limit, too.
+func TestLimitOfWhatIsPutOnTop(t *testing.T) {
+	start := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	s, now := atPace(t, start, "1MiB/s")
+	from := s.Store
+	if err := from.Put(t.Context(), "a", make([]byte, 4*mib)); err != nil {
+		t.Fatal(err)
+	}
+	s.Store = topping{from}
+	v, ok := VersionedOf(s)
+	if !ok {
+		t.Fatal("it is not versioned")
+	}
+	if _, err := v.Supersede(t.Context(), Copy{Store: from}, Copy{Store: v}, BagFile{Path: "a"}, "old"); err != nil {
+		t.Fatal(err)
+	}
+	if d := now.Sub(start); d < 2900*time.Millisecond || d > 4*time.Second {
+		t.Errorf("4 MiB took %v at 1 MiB/s", d)
+	}
+	if _, ok := VersionedOf(NewLimited(from, Limit{})); ok {
+		t.Error("a directory is versioned")
 	}
 }

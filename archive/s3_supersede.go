@@ -97,7 +97,7 @@ func (s *S3) topParts(ctx context.Context, src *proven, key, old string) (id str
 	}
 	known := s.abilities(ctx)
 	u := &s3Upload{s: s, key: key, plan: p, parts: map[int]s3Part{}, known: known, sums: s.sums(known)}
-	if err := u.create(ctx); err != nil {
+	if err := u.again(ctx); err != nil {
 		return "", 0, err
 	}
 	defer func() {
@@ -105,7 +105,13 @@ func (s *S3) topParts(ctx context.Context, src *proven, key, old string) (id str
 			err = errors.Join(err, u.Abort(context.WithoutCancel(ctx)))
 		}
 	}()
-	if crc, err = src.parts(p.parts(), p.part, func(n int, _ uint64, body []byte) error { return u.Part(ctx, n, body) }); err != nil {
+	crc, err = src.parts(p.parts(), p.part, func(n int, sum uint64, body []byte) error {
+		if u.Has(n, sum) {
+			return nil
+		}
+		return u.Part(ctx, n, body)
+	})
+	if err != nil {
 		return "", 0, err
 	}
 	if err := src.check(); err != nil {
@@ -130,6 +136,32 @@ func (s *S3) topParts(ctx context.Context, src *proven, key, old string) (id str
 		return "", 0, s.fail("supersede", key, err)
 	}
 	return aws.ToString(out.VersionId), crc, nil
+}
+
+// again takes up the upload that an earlier try left when it was killed, the
+// newest if there are several, and ends the others: the key has its object, so
+// that they can be of nothing else. Without one it begins one.
+func (u *s3Upload) again(ctx context.Context) error {
+	ids, err := u.unfinished(ctx)
+	if err != nil {
+		return err
+	}
+	found := ""
+	for _, id := range ids {
+		u.id = id
+		if found != "" {
+			err = u.Abort(ctx)
+		} else if err = u.held(ctx); err == nil {
+			found = id
+		}
+		if err != nil && !errors.Is(err, ErrUploadGone) {
+			return err
+		}
+	}
+	if u.id = found; found == "" {
+		return u.create(ctx)
+	}
+	return nil
 }
 
 // topped asks for both versions: the new one is the current one and has the

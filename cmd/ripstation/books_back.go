@@ -25,7 +25,7 @@ func (l *local) Repair(ctx context.Context, in web.RepairRequest, progress func(
 	}
 	var plain []archive.Store
 	for _, s := range stores {
-		plain = append(plain, s.Store)
+		plain = append(plain, archive.NewLimited(s.Store, s.Limit))
 		if c, ok := s.Store.(io.Closer); ok {
 			defer c.Close() // only idle connections
 		}
