@@ -141,6 +141,22 @@ func one(t *testing.T, line string) string {
 	return path
 }
 
+// Checksums that the configuration insists on prove nothing where they are not
+// looked at.
+func TestUnvouchedWhateverIsSet(t *testing.T) {
+	for _, c := range []struct {
+		sums  archive.Checksums
+		lacks string
+		want  bool
+	}{{archive.ChecksumCRC64NVME, "checks", true}, {archive.ChecksumMD5, "checks", true}, {archive.ChecksumMD5, "crc64nvme", false}, {archive.ChecksumCRC64NVME, "nothing", false}} {
+		_, s := quirkyStore(t, func(cfg *archive.S3Config) { cfg.Checksums = c.sums }, c.lacks)
+		probed(t, s)
+		if why := archive.Unvouched(s); (why != "") != c.want {
+			t.Errorf("%s at a server that lacks %s: %q", c.sums, c.lacks, why)
+		}
+	}
+}
+
 // A server that lacks something is found out, is told, and gets the fallback.
 func TestServersThatLackSomething(t *testing.T) {
 	all := []string{archive.PutCRC64NVME, archive.PartCRC64NVME, archive.FullObjectCRC64NVME, archive.ContentMD5, archive.PutIfNoneMatch,
@@ -164,7 +180,13 @@ func TestServersThatLackSomething(t *testing.T) {
 	} {
 		t.Run(c.lacks, func(t *testing.T) {
 			q, s := quirkyStore(t, nil, c.lacks)
+			if archive.Unvouched(s) == "" {
+				t.Error("a server that was not asked yet is believed")
+			}
 			found := probed(t, s)
+			if why := archive.Unvouched(s); (why != "") != (c.lacks == "checks") || c.lacks == "checks" && !strings.Contains(why, "takes bytes with a wrong checksum") {
+				t.Errorf("its word proves nothing: %q", why)
+			}
 			for _, name := range all {
 				want := archive.Able
 				if slices.Contains(c.unable, name) {

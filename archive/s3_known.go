@@ -74,6 +74,45 @@ func guard(can Ability) (ifNoneMatch *string, look bool) {
 	return aws.String("*"), true
 }
 
+// Unvouched says why it proves nothing that this store accepts bytes with a
+// checksum, empty when it does: a probe has seen the server refuse a wrong one
+// of the kind that is used.
+func (s *S3) Unvouched() string {
+	c := s.known.Load()
+	if c == nil {
+		return "whether the server holds bytes against their checksums is not known"
+	}
+	needed, kind := []string{ContentMD5}, "Content-MD5"
+	if s.sums(c) == ChecksumCRC64NVME {
+		needed, kind = []string{PutCRC64NVME, PartCRC64NVME, FullObjectCRC64NVME}, "CRC64NVME"
+	}
+	for _, name := range needed {
+		switch c.Can(name) {
+		case Unable:
+			return "the server takes bytes with a wrong checksum (" + kind + ")"
+		case Untold:
+			return "whether the server holds bytes against their checksums (" + kind + ") is not known"
+		}
+	}
+	return ""
+}
+
+// Unvouched is that of a store, or of the one that it stands before; empty for
+// one that has nothing to say: a directory sums what it was given itself.
+func Unvouched(s Store) string {
+	for s != nil {
+		if u, ok := s.(interface{ Unvouched() string }); ok {
+			return u.Unvouched()
+		}
+		w, ok := s.(interface{ Unwrap() Store })
+		if !ok {
+			return ""
+		}
+		s = w.Unwrap()
+	}
+	return ""
+}
+
 // Notes tells what a person ought to know of this store: what it lacks, or why
 // that is not known.
 func (s *S3) Notes() []string {

@@ -42,10 +42,28 @@ const (
 	ProofChecksum Proof = "store-checksum" // the store accepted it with matching checksums
 )
 
-// proves reports whether a copy in this state has given the proof that is set
+// proof is what counts now: a store's word is taken only where it is known to
+// hold bytes against their checksums.
+func (st Store) proof() Proof {
+	if st.Proof == ProofChecksum && archive.Unvouched(st.Store) == "" {
+		return ProofChecksum
+	}
+	return ProofReadBack
+}
+
+// proves reports whether a copy in this state has given the proof that counts
 // for its store.
 func (st Store) proves(c catalog.CopyState) bool {
-	return c == catalog.ReadBack || c == catalog.Stored && st.Proof == ProofChecksum
+	return c == catalog.ReadBack || c == catalog.Stored && st.proof() == ProofChecksum
+}
+
+// notes are what status tells of the store.
+func (st Store) notes() []string {
+	notes := archive.NotesOf(st.Store)
+	if why := archive.Unvouched(st.Store); why != "" && st.Proof == ProofChecksum {
+		notes = append(notes, "proof = \"store-checksum\" does not count: "+why+"; every copy is read back before the spool lets go")
+	}
+	return notes
 }
 
 // Config is what a station is built from.

@@ -243,10 +243,11 @@ func (s *Station) readBack(ctx context.Context, d *desk, j *job) error {
 	if c.State == catalog.ReadBack {
 		return nil
 	}
-	if err := s.noteStored(ctx, j, c, d.store.Proof); err != nil {
+	proof := d.store.proof()
+	if err := s.noteStored(ctx, j, c, proof); err != nil {
 		return err
 	}
-	if d.store.Proof == ProofChecksum {
+	if proof == ProofChecksum {
 		return nil // what the store said is the proof that was asked for
 	}
 	e := d.open(looking)

@@ -191,7 +191,7 @@ func (d *desk) status(jobs []JobStatus) StoreStatus {
 		st.Notes = append(st.Notes, d.locks)
 	}
 	d.mu.Unlock()
-	st.Notes = append(st.Notes, archive.NotesOf(d.store.Store)...)
+	st.Notes = append(st.Notes, d.store.notes()...)
 	for _, j := range jobs {
 		if !j.Step.atLeast(StepSealed) {
 			continue

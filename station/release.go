@@ -30,7 +30,7 @@ func (s *Station) release(j *job) error {
 	}
 	text := "every copy that was waited for has been read back"
 	for _, st := range s.cfg.Stores {
-		if c := j.copyOf(st.Name()); c.State == catalog.Stored && st.Proof == ProofChecksum {
+		if c := j.copyOf(st.Name()); c.State == catalog.Stored && st.proof() == ProofChecksum {
 			text = "every copy that was waited for has been read back, or was accepted with matching checksums where that is enough"
 		}
 	}

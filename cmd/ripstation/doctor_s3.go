@@ -54,3 +54,16 @@ func (e *examiner) capabilities(about string, s StoreConfig, st *archive.S3, fou
 		}
 	}
 }
+
+// proof tells whether the proof that is set for the store can be given.
+func (e *examiner) proof(about string, s StoreConfig, st *archive.S3) {
+	if s.Proof != "store-checksum" {
+		return
+	}
+	if why := st.Unvouched(); why != "" {
+		e.line(about, "proof by the store's checksums", problem, why+": every copy is read back all the same before the spool lets go",
+			"set proof = \"read-back\", or use another server; after a change at the server run `ripstation doctor` and start the station anew")
+		return
+	}
+	e.line(about, "proof by the store's checksums", fine, "wrong ones are refused", "")
+}

@@ -89,6 +89,7 @@ func (e *examiner) s3(ctx context.Context, s StoreConfig) {
 	} else {
 		e.line(about, "write and read", fine, "", "")
 		e.capabilities(about, s, st, found)
+		e.proof(about, s, st)
 	}
 	e.skew(ctx, about, st)
 	if err == nil && e.tryDelete {

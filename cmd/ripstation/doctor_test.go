@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"ripstation/archive"
 	"ripstation/internal/versitygw"
 )
 
@@ -113,6 +114,29 @@ func TestDoctorOfS3(t *testing.T) {
 	got["store cloud: write and read"].is(t, unseen, "nothing listens there")
 	if _, told := got["store cloud: Content-MD5"]; told {
 		t.Error("a server that is not there has capabilities")
+	}
+}
+
+// A server whose probe showed that it looks at no checksum cannot vouch.
+func TestDoctorOfProof(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cloud.json")
+	s := StoreConfig{Name: "cloud", Endpoint: "http://localhost:1", Bucket: "discs", Checksums: "auto", Proof: "store-checksum", capabilities: file}
+	for can, want := range map[archive.Ability]state{archive.Able: fine, archive.Unable: problem, archive.Untold: problem} {
+		text := fmt.Sprintf(`{"format":"ripstation s3 capabilities","version":1,"endpoint":%q,"bucket":"discs","found":[{"name":"content-md5","can":%q}]}`, s.Endpoint, can)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		st, err := openS3(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := diagnosis{}
+		(&examiner{tell: func(d diagnosis) { told = d }}).proof("store cloud", s, st)
+		told.is(t, want)
+		if (told.Do != "") != (want == problem) {
+			t.Errorf("%s: %+v", can, told)
+		}
+		st.Close()
 	}
 }
 
