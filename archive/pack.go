@@ -15,13 +15,13 @@ import (
 // Packer writes bags into one archive file, in the order in which they are
 // added. What it writes depends on what it is given alone.
 type Packer struct {
-	zip *zip.Writer
+	zip *zipWriter
 	tar *tar.Writer
 }
 
 // NewZip packs as a zip file, with the sizes of zip64 where they are needed.
 // Nothing is compressed: the bytes of the files stand in it as they are.
-func NewZip(w io.Writer) *Packer { return &Packer{zip: zip.NewWriter(w)} }
+func NewZip(w io.Writer) *Packer { return &Packer{zip: &zipWriter{w: w}} }
 
 // NewTar packs as a tar file in the POSIX format (pax).
 func NewTar(w io.Writer) *Packer { return &Packer{tar: tar.NewWriter(w)} }
@@ -37,9 +37,7 @@ func (p *Packer) Close() error {
 func (p *Packer) begin(name string, size int64, at time.Time) (io.Writer, error) {
 	at = at.UTC().Truncate(time.Second)
 	if p.zip != nil {
-		h := &zip.FileHeader{Name: name, Method: zip.Store, Modified: at}
-		h.SetMode(0o644)
-		return p.zip.CreateHeader(h)
+		return p.zip, p.zip.begin(name, size, at)
 	}
 	err := p.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644, ModTime: at, Format: tar.FormatPAX})
 	return p.tar, err

@@ -47,9 +47,7 @@ func (a *app) handoverVerb() *cobra.Command {
 archived as, into one file: a folder a disc, named by names.template of the
 configuration, and a README.txt that says what it is and how to check it. Nothing
 is compressed. Every byte is held against its digest as it passes, and a file is
-read once more when it is done; until then its name ends in ".incomplete". Of a
-zip with a file of more than 4 GiB in it 7-Zip warns about the headers, and finds
-all bytes right; unzip does not. A tar file has no such limits.
+read once more when it is done; until then its name ends in ".incomplete".
 
 With "-" in place of a file it is written to stdout: then only the exit code says
 that it is whole.
