@@ -13,6 +13,19 @@ func contentCRC(ctx context.Context, s Store, key string) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return sumOf(r)
+}
+
+// contentCRC is that of an object in this folder.
+func (r *rooted) contentCRC(ctx context.Context, key string) (uint64, error) {
+	body, err := r.read(ctx, key, 0, -1)
+	if err != nil {
+		return 0, err
+	}
+	return sumOf(body)
+}
+
+func sumOf(r io.ReadCloser) (uint64, error) {
 	defer r.Close()
 	h := crc64nvme.New()
 	if _, err := io.Copy(h, r); err != nil {

@@ -42,6 +42,7 @@ type Dir struct {
 	seen atomic.Bool // the marker was there once
 
 	founding sync.Mutex
+	entered  func() // a test's: the marker has been read, and nothing else done yet
 }
 
 // NewDir makes the store's handle; it touches nothing yet.
@@ -61,7 +62,8 @@ func NewDir(cfg DirConfig) (*Dir, error) {
 // Name is the store's name in the config.
 func (d *Dir) Name() string { return d.cfg.Name }
 
-// path is where a key's file lies. The key has been checked.
+// path is where a key's file lies, in words for a person: what is done is done
+// through a rooted.
 func (d *Dir) path(key string) string { return filepath.Join(d.cfg.Root, filepath.FromSlash(key)) }
 
 // fail says what went wrong and what kind of failure it is.
@@ -91,14 +93,19 @@ func (d *Dir) badKey(op string, err error) error {
 	return &fault{store: d.cfg.Name, op: op, kind: ErrPermanent, err: err}
 }
 
-// syncDir makes names in a folder survive a power cut. Some file systems
-// cannot sync a folder and say so by EINVAL.
+// syncDir makes names in a folder survive a power cut.
 func syncDir(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	return syncNames(f)
+}
+
+// syncNames syncs an open folder. Some file systems cannot do that and say so by
+// EINVAL.
+func syncNames(f *os.File) error {
 	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
 		return err
 	}
@@ -111,10 +118,10 @@ func setCRC(f *os.File, crc uint64) {
 	_ = unix.Fsetxattr(int(f.Fd()), crcXattr, []byte(FormatCRC64NVME(crc)), 0)
 }
 
-// crcOf is the checksum noted for a file, empty if there is none.
-func crcOf(path string) string {
+// crcOf is the checksum noted for an open file, empty if there is none.
+func crcOf(f *os.File) string {
 	var b [64]byte
-	n, err := unix.Lgetxattr(path, crcXattr, b[:])
+	n, err := unix.Fgetxattr(int(f.Fd()), crcXattr, b[:])
 	if err != nil {
 		return ""
 	}

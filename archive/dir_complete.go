@@ -7,31 +7,32 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 )
 
 func (u *dirUpload) Complete(ctx context.Context, crc uint64) (Info, error) {
-	if err := u.d.ready(ctx); err != nil {
+	r, err := u.d.enter(ctx)
+	if err != nil {
 		return Info{}, err
 	}
-	if info, err := u.finished(ctx, crc); !errors.Is(err, ErrNotFound) {
+	defer r.Close()
+	if info, err := u.finished(ctx, r, crc); !errors.Is(err, ErrNotFound) {
 		return info, err
 	}
-	err := u.locked(func(*os.File) error { return u.finish(ctx, crc) })
+	err = u.locked(r, func(*os.File) error { return u.finish(r, crc) })
 	if errors.Is(err, ErrUploadGone) || errors.Is(err, fs.ErrExist) {
 		// Another finished it in the meantime.
-		if info, err := u.finished(ctx, crc); !errors.Is(err, ErrNotFound) {
+		if info, err := u.finished(ctx, r, crc); !errors.Is(err, ErrNotFound) {
 			return info, err
 		}
 	}
 	if err != nil {
 		return Info{}, u.fail("complete", err)
 	}
-	return u.d.stat("complete", u.key)
+	return r.stat("complete", u.key)
 }
 
 // finish gives the file its key. The upload is locked.
-func (u *dirUpload) finish(ctx context.Context, crc uint64) error {
+func (u *dirUpload) finish(r *rooted, crc uint64) error {
 	whole, missing := u.plan.combine(u.journal.parts)
 	if missing >= 0 {
 		return &fault{store: u.d.cfg.Name, op: "complete", key: u.key, kind: ErrPermanent,
@@ -41,7 +42,7 @@ func (u *dirUpload) finish(ctx context.Context, crc uint64) error {
 		return &fault{store: u.d.cfg.Name, op: "complete", key: u.key, kind: ErrChecksum,
 			err: fmt.Errorf("the parts have %s, the whole should have %s", FormatCRC64NVME(whole), FormatCRC64NVME(crc))}
 	}
-	data, err := u.open(0)
+	data, err := u.open(r, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrUploadGone
 	}
@@ -58,39 +59,45 @@ func (u *dirUpload) finish(ctx context.Context, crc uint64) error {
 	if err := errors.Join(data.Chmod(0o444), data.Sync()); err != nil {
 		return err
 	}
-	if err := u.d.place(u.data(), u.key); err != nil {
+	if err := r.place(u.data(), u.key); err != nil {
 		return err
 	}
-	return u.forget()
+	return u.forget(r)
 }
 
 // finished holds an object that is there under the key against crc.
 // ErrNotFound means that there is none.
-func (u *dirUpload) finished(ctx context.Context, crc uint64) (Info, error) {
-	info, err := u.d.stat("complete", u.key)
+func (u *dirUpload) finished(ctx context.Context, r *rooted, crc uint64) (Info, error) {
+	info, err := r.stat("complete", u.key)
 	if err != nil {
 		return Info{}, err
 	}
 	have, err := ParseCRC64NVME(info.CRC64NVME)
 	if err != nil && info.Size == u.plan.size {
-		if have, err = contentCRC(ctx, u.d, u.key); err != nil {
+		if have, err = r.contentCRC(ctx, u.key); err != nil {
 			return Info{}, err
 		}
 	}
 	if info.Size != u.plan.size || have != crc {
 		return Info{}, &fault{store: u.d.cfg.Name, op: "complete", key: u.key, kind: ErrExists}
 	}
-	return info, u.d.fail("complete", u.key, u.d.syncNames(u.key))
+	return info, u.d.fail("complete", u.key, r.syncKey(u.key))
 }
 
 func (u *dirUpload) Abort(ctx context.Context) error {
-	if err := u.d.ready(ctx); err != nil {
+	r, err := u.d.enter(ctx)
+	if err != nil {
 		return err
 	}
+	defer r.Close()
+	return u.abort(r)
+}
+
+func (u *dirUpload) abort(r *rooted) error {
 	if u.stored {
 		return nil
 	}
-	err := u.locked(func(*os.File) error { return u.forget() })
+	err := u.locked(r, func(*os.File) error { return u.forget(r) })
 	if errors.Is(err, ErrUploadGone) {
 		return nil
 	}
@@ -99,25 +106,25 @@ func (u *dirUpload) Abort(ctx context.Context) error {
 
 // tidy removes what a run left that was cut off between the naming of the
 // object and the end of its upload. An upload with bytes of its own stays.
-func (u *dirUpload) tidy() {
-	_ = u.locked(func(*os.File) error {
-		data, err := os.Lstat(u.data())
+func (u *dirUpload) tidy(r *rooted) {
+	_ = u.locked(r, func(*os.File) error {
+		data, err := r.Lstat(u.data())
 		if err == nil {
-			if named, err := os.Lstat(u.d.path(u.key)); err != nil || !os.SameFile(data, named) {
+			if named, err := r.Lstat(u.key); err != nil || !os.SameFile(data, named) {
 				return nil
 			}
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		return u.forget()
+		return u.forget(r)
 	})
 }
 
 // forget removes the upload's folder. The upload is locked.
-func (u *dirUpload) forget() error {
-	if err := os.RemoveAll(u.folder); err != nil {
+func (u *dirUpload) forget(r *rooted) error {
+	if err := r.RemoveAll(u.folder); err != nil {
 		return err
 	}
 	u.journal = journal{}
-	return syncDir(filepath.Dir(u.folder))
+	return r.syncDir(uploadsDir)
 }

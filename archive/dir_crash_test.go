@@ -21,7 +21,7 @@ func TestTornJournal(t *testing.T) {
 	root := t.TempDir()
 	d := shelf(t, root, true)
 	u := upTo(t, d, "k", body, 4, 0, 2, 2, 1)
-	path := filepath.Join(u.folder, "parts")
+	path := u.d.path(u.folder + "/parts")
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestJournalWithoutData(t *testing.T) {
 	} {
 		d := shelf(t, t.TempDir(), true)
 		u := upTo(t, d, "k", body, 0, 1, 2)
-		if err := harm(u.data()); err != nil {
+		if err := harm(u.d.path(u.data())); err != nil {
 			t.Fatal(err)
 		}
 		u = upTo(t, d, "k", body)
@@ -88,9 +88,13 @@ func TestJournalWithoutData(t *testing.T) {
 func TestKilledAfterNaming(t *testing.T) {
 	body := []byte("0123456789")
 	for name, place := range map[string]func(u *dirUpload) error{
-		"renamed": func(u *dirUpload) error { return u.d.place(u.data(), u.key) },
+		"renamed": func(u *dirUpload) error {
+			r := entered(t, u.d)
+			defer r.Close()
+			return r.place(u.data(), u.key)
+		},
 		"linked": func(u *dirUpload) error {
-			return errors.Join(os.MkdirAll(filepath.Dir(u.d.path(u.key)), 0o755), os.Link(u.data(), u.d.path(u.key)))
+			return errors.Join(os.MkdirAll(filepath.Dir(u.d.path(u.key)), 0o755), os.Link(u.d.path(u.data()), u.d.path(u.key)))
 		},
 	} {
 		root := t.TempDir()
@@ -126,7 +130,7 @@ func TestKilledBeforeNaming(t *testing.T) {
 	body := []byte("0123456789")
 	root := t.TempDir()
 	u := upTo(t, shelf(t, root, true), "id/k", body, 0)
-	if err := os.Chmod(u.data(), 0o444); err != nil {
+	if err := os.Chmod(u.d.path(u.data()), 0o444); err != nil {
 		t.Fatal(err)
 	}
 	if os.Geteuid() == 0 {
@@ -183,7 +187,7 @@ func TestUnfinishedUploadStays(t *testing.T) {
 	if again := upTo(t, d, "k", []byte("0123456789")); !again.Stored() {
 		t.Fatal("not seen")
 	}
-	if got, err := os.ReadFile(u.data()); err != nil || string(got) != "0123456789" {
+	if got, err := os.ReadFile(u.d.path(u.data())); err != nil || string(got) != "0123456789" {
 		t.Fatalf("%q, %v", got, err)
 	}
 	if got, err := os.ReadFile(d.path("k")); err != nil || string(got) != "abcdefghij" {
@@ -215,7 +219,7 @@ func TestRandomRestarts(t *testing.T) {
 			}
 			n := missing[rng.IntN(len(missing))]
 			if rng.IntN(3) == 0 { // killed while it writes the part: any of its bytes may be there
-				f, err := os.OpenFile(u.data(), os.O_WRONLY, 0)
+				f, err := os.OpenFile(u.d.path(u.data()), os.O_WRONLY, 0)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -11,8 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"ripstation/internal/atomicfile"
 )
 
 // Marker is the file that makes a folder a store, and tells one drive from
@@ -69,8 +67,8 @@ func CheckMarker(id string) error {
 
 // markerOf reads the marker in a folder. fs.ErrNotExist means that there is
 // none.
-func markerOf(root string) (id string, err error) {
-	f, err := os.Open(filepath.Join(root, Marker))
+func markerOf(root *os.Root) (id string, err error) {
+	f, err := root.Open(Marker)
 	if err != nil {
 		return "", err
 	}
@@ -82,36 +80,32 @@ func markerOf(root string) (id string, err error) {
 	return parseMarker(b)
 }
 
-// ready makes sure that the folder is the store, and not what is left of it
-// while its drive is away, or another drive.
-func (d *Dir) ready(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	id, err := markerOf(d.cfg.Root)
+// judge says what to make of a folder whose marker was read, or of the error of
+// that: nil and false for the store, found when one is to be made there first.
+func (d *Dir) judge(id string, err error, founded bool) (found bool, refused error) {
 	switch {
 	case err == nil && d.cfg.Marker != "" && id != d.cfg.Marker:
 		other := "one without an id"
 		if id != "" {
 			other = id
 		}
-		return d.away(fmt.Errorf("the marker there is %s", other), "plug in the right one; it is gone on with by itself")
+		return false, d.away(fmt.Errorf("the marker there is %s", other), "plug in the right one; it is gone on with by itself")
 	case err == nil:
 		d.seen.Store(true)
-		return nil
+		return false, nil
 	case absent(err):
 	case errors.Is(err, fs.ErrPermission), d.cfg.Marker == "":
-		return d.fail("open folder", d.cfg.Root, fmt.Errorf("file %s: %w", Marker, err))
+		return false, d.fail("open folder", d.cfg.Root, fmt.Errorf("file %s: %w", Marker, err))
 	default:
-		return d.away(fmt.Errorf("file %s there: %w", Marker, err), "is it the right drive, and whole?")
+		return false, d.away(fmt.Errorf("file %s there: %w", Marker, err), "is it the right drive, and whole?")
 	}
-	if d.cfg.Create && d.cfg.Marker == "" && !d.seen.Load() {
-		return d.found()
+	if d.cfg.Create && d.cfg.Marker == "" && !d.seen.Load() && !founded {
+		return true, nil
 	}
 	if _, err := os.Lstat(d.cfg.Root); errors.Is(err, fs.ErrNotExist) {
-		return d.away(errors.New("there is no such folder"), "is the drive plugged in and mounted?")
+		return false, d.away(errors.New("there is no such folder"), "is the drive plugged in and mounted?")
 	}
-	return d.away(fmt.Errorf("the folder has no file %s, so it is not the store", Marker),
+	return false, d.away(fmt.Errorf("the folder has no file %s, so it is not the store", Marker),
 		fmt.Sprintf("is the drive plugged in and mounted? `ripstation store init %s` makes a new store there", d.cfg.Name))
 }
 
@@ -126,10 +120,12 @@ func (d *Dir) away(why error, hint string) error {
 // Marker gives the id of the store that lies at the folder, empty for one
 // without; ErrAway when it is not the one that is wanted, or none.
 func (d *Dir) Marker(ctx context.Context) (id string, err error) {
-	if err := d.ready(ctx); err != nil {
+	r, err := d.enter(ctx)
+	if err != nil {
 		return "", err
 	}
-	return markerOf(d.cfg.Root)
+	defer r.Close()
+	return markerOf(r.Root)
 }
 
 // Init makes the folder a store with a marker of its own, or gives the id of the
@@ -151,32 +147,43 @@ func (d *Dir) Init(ctx context.Context) (id string, made bool, err error) {
 	if err != nil {
 		return "", false, d.fail("open folder", root, err)
 	}
-	id, err = markerOf(root)
+	opened, err := os.OpenRoot(root)
+	if err != nil {
+		return "", false, d.fail("open folder", root, err)
+	}
+	r := &rooted{opened, d}
+	defer r.Close()
+	id, err = markerOf(r.Root)
 	switch {
 	case err == nil && id != "":
 		return id, false, nil
 	case err != nil && !absent(err):
 		return "", false, d.fail("read", filepath.Join(root, Marker), err)
 	case err != nil:
-		if err := d.mustBeEmpty(); err != nil {
+		if err := r.mustBeEmpty(); err != nil {
 			return "", false, err
 		}
 	}
-	id, err = d.mark()
+	id, err = r.mark()
 	return id, err == nil, err
 }
 
 // mark writes a marker with a new id, over one of earlier days.
-func (d *Dir) mark() (id string, err error) {
+func (r *rooted) mark() (id string, err error) {
 	id = strings.ToLower(rand.Text())
 	b, err := json.MarshalIndent(marker{markerFormat, markerVersion, id, markerNote}, "", "  ")
 	if err != nil {
 		return "", err
 	}
-	if err := atomicfile.WriteFile(filepath.Join(d.cfg.Root, Marker), append(b, '\n'), 0o644); err != nil {
-		return "", d.fail("create store", d.cfg.Root, err)
+	tmp := Marker + "." + id + ".part"
+	err = r.write(tmp, append(b, '\n'), 0o644)
+	if err == nil {
+		err = r.Rename(tmp, Marker)
 	}
-	return id, d.fail("create store", d.cfg.Root, syncDir(filepath.Dir(d.cfg.Root)))
+	if err == nil {
+		err = errors.Join(r.syncDir("."), syncDir(filepath.Dir(r.d.cfg.Root)))
+	}
+	return id, r.d.fail("create store", r.d.cfg.Root, err)
 }
 
 // found makes a new store, in a folder that is not there yet or empty.
@@ -186,28 +193,30 @@ func (d *Dir) found() error {
 	}
 	d.founding.Lock()
 	defer d.founding.Unlock()
-	if _, err := markerOf(d.cfg.Root); err == nil {
-		d.seen.Store(true)
+	root, err := os.OpenRoot(d.cfg.Root)
+	if err != nil {
+		return d.fail("open folder", d.cfg.Root, err)
+	}
+	r := &rooted{root, d}
+	defer r.Close()
+	if _, err := markerOf(root); err == nil {
 		return nil // made by another goroutine since we looked
 	}
-	if err := d.mustBeEmpty(); err != nil {
-		if _, again := markerOf(d.cfg.Root); again == nil {
-			d.seen.Store(true)
+	if err := r.mustBeEmpty(); err != nil {
+		if _, again := markerOf(root); again == nil {
 			return nil // made, and used, by another process since we looked
 		}
 		return err
 	}
-	if _, err := d.mark(); err != nil {
-		return err
-	}
-	d.seen.Store(true)
-	return nil
+	_, err = r.mark()
+	return err
 }
 
 // mustBeEmpty refuses a folder with anything in it. What starts with a dot, and
 // lost+found, comes with a fresh drive.
-func (d *Dir) mustBeEmpty() error {
-	entries, err := os.ReadDir(d.cfg.Root)
+func (r *rooted) mustBeEmpty() error {
+	d := r.d
+	entries, err := r.readDir(".")
 	if err != nil {
 		return d.fail("open folder", d.cfg.Root, err)
 	}

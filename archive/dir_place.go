@@ -3,10 +3,12 @@ package archive
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -17,50 +19,56 @@ func (d *Dir) Put(ctx context.Context, key string, body []byte) error {
 	if err := CheckKey(key); err != nil {
 		return d.badKey("put", err)
 	}
-	if err := d.ready(ctx); err != nil {
+	r, err := d.enter(ctx)
+	if err != nil {
 		return err
 	}
-	if err := d.same(key, body); !errors.Is(err, ErrNotFound) {
+	defer r.Close()
+	if err := r.same(key, body); !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	tmp, err := d.scratch(body)
+	tmp, err := r.scratch(body)
 	if err != nil {
 		return d.fail("put", key, err)
 	}
-	defer os.Remove(tmp) // gone already when it was placed
-	err = d.place(tmp, key)
+	defer r.Remove(tmp) // gone already when it was placed
+	err = r.place(tmp, key)
 	if errors.Is(err, fs.ErrExist) {
-		return d.same(key, body)
+		return r.same(key, body)
 	}
 	return d.fail("put", key, err)
 }
 
 // scratch writes a synced file below .uploads. One left by a crash holds
 // nothing that its source has not.
-func (d *Dir) scratch(body []byte) (path string, err error) {
-	dir := filepath.Join(d.cfg.Root, uploadsDir)
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+func (r *rooted) scratch(body []byte) (name string, err error) {
+	if err := r.Mkdir(uploadsDir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
-	f, err := os.CreateTemp(dir, "put-*")
+	name = uploadsDir + "/put-" + strings.ToLower(rand.Text())
+	return name, r.write(name, body, 0o444)
+}
+
+// write writes a synced file under a name that nothing has yet.
+func (r *rooted) write(name string, body []byte, perm fs.FileMode) error {
+	f, err := r.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return "", err
+		return err
 	}
 	_, err = f.Write(body)
 	setCRC(f, CRC64NVME(body))
-	err = errors.Join(err, f.Chmod(0o444), f.Sync(), f.Close())
-	if err != nil {
-		os.Remove(f.Name())
+	if err = errors.Join(err, f.Chmod(perm), f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, r.Remove(name))
 	}
-	return f.Name(), err
+	return nil
 }
 
 // same holds the object under key against body: nil, ErrExists or ErrNotFound.
 // An object that is the same may have been named just before a crash, so its
 // name is made durable once more.
-func (d *Dir) same(key string, body []byte) error {
-	path := d.path(key)
-	info, err := os.Lstat(path)
+func (r *rooted) same(key string, body []byte) error {
+	d := r.d
+	info, err := r.Lstat(key)
 	if absent(err) {
 		return &fault{store: d.cfg.Name, op: "put", key: key, kind: ErrNotFound}
 	}
@@ -70,53 +78,54 @@ func (d *Dir) same(key string, body []byte) error {
 	if !info.Mode().IsRegular() || info.Size() != int64(len(body)) {
 		return &fault{store: d.cfg.Name, op: "put", key: key, kind: ErrExists}
 	}
-	have, err := os.ReadFile(path)
+	have, err := r.ReadFile(key)
 	if err != nil {
 		return d.fail("put", key, err)
 	}
 	if !bytes.Equal(have, body) {
 		return &fault{store: d.cfg.Name, op: "put", key: key, kind: ErrExists}
 	}
-	return d.fail("put", key, d.syncNames(key))
+	return d.fail("put", key, r.syncKey(key))
 }
 
 // place gives the synced file at tmp its key, only if no file has it
 // (fs.ErrExist), and makes the name durable up to the store's root.
-func (d *Dir) place(tmp, key string) error {
-	target := d.path(key)
-	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+func (r *rooted) place(tmp, key string) error {
+	if err := r.MkdirAll(path.Dir(key), 0o755); errors.Is(err, fs.ErrExist) {
+		return syscall.ENOTDIR // os.Root's word for a file in a folder's place; here it is another thing
+	} else if err != nil {
 		return err
 	}
-	if err := d.nameOnce(tmp, target); err != nil {
+	if err := r.nameOnce(tmp, key); err != nil {
 		return err
 	}
-	return d.syncNames(key)
+	return r.syncKey(key)
 }
 
 // nameOnce renames without replacing. Old kernels and some file systems lack
 // that; a hard link cannot replace either. Where there are no hard links (FAT)
 // the store's own lock keeps other ripstations away between look and rename.
-func (d *Dir) nameOnce(tmp, target string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, tmp, unix.AT_FDCWD, target, unix.RENAME_NOREPLACE)
+func (r *rooted) nameOnce(tmp, target string) error {
+	err := r.renameOnce(tmp, target)
 	if lacks(err) {
-		return d.nameByLink(tmp, target)
+		return r.nameByLink(tmp, target)
 	}
 	return err
 }
 
-func (d *Dir) nameByLink(tmp, target string) error {
-	err := unix.Link(tmp, target)
+func (r *rooted) nameByLink(tmp, target string) error {
+	err := r.Link(tmp, target)
 	if err == nil {
-		return os.Remove(tmp)
+		return r.Remove(tmp)
 	}
 	if lacks(err) || errors.Is(err, syscall.EPERM) {
-		return d.nameByLock(tmp, target)
+		return r.nameByLock(tmp, target)
 	}
 	return err
 }
 
-func (d *Dir) nameByLock(tmp, target string) error {
-	lock, err := os.Open(filepath.Join(d.cfg.Root, Marker))
+func (r *rooted) nameByLock(tmp, target string) error {
+	lock, err := r.Open(Marker)
 	if err != nil {
 		return err
 	}
@@ -124,12 +133,12 @@ func (d *Dir) nameByLock(tmp, target string) error {
 	if err := flock(lock); err != nil {
 		return err
 	}
-	if _, err := os.Lstat(target); err == nil {
+	if _, err := r.Lstat(target); err == nil {
 		return fs.ErrExist
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return os.Rename(tmp, target)
+	return r.Rename(tmp, target)
 }
 
 // absent: nothing has the name, or a file stands where its folder would be.
@@ -152,14 +161,14 @@ func flock(f *os.File) error {
 	}
 }
 
-// syncNames syncs every folder from the object's up to the root: any of them
+// syncKey syncs every folder from the object's up to the root: any of them
 // may have been made by a run that was cut off before it could.
-func (d *Dir) syncNames(key string) error {
-	for dir := filepath.Dir(d.path(key)); ; dir = filepath.Dir(dir) {
-		if err := syncDir(dir); err != nil {
+func (r *rooted) syncKey(key string) error {
+	for dir := path.Dir(key); ; dir = path.Dir(dir) {
+		if err := r.syncDir(dir); err != nil {
 			return err
 		}
-		if dir == d.cfg.Root || len(dir) < len(d.cfg.Root) {
+		if dir == "." {
 			return nil
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 
@@ -20,14 +20,17 @@ func (d *Dir) Stat(ctx context.Context, key string) (Info, error) {
 	if err := CheckKey(key); err != nil {
 		return Info{}, d.badKey("stat", err)
 	}
-	if err := d.ready(ctx); err != nil {
+	r, err := d.enter(ctx)
+	if err != nil {
 		return Info{}, err
 	}
-	return d.stat("stat", key)
+	defer r.Close()
+	return r.stat("stat", key)
 }
 
-func (d *Dir) stat(op, key string) (Info, error) {
-	fi, err := os.Lstat(d.path(key))
+func (r *rooted) stat(op, key string) (Info, error) {
+	d := r.d
+	fi, err := r.Lstat(key)
 	if absent(err) || err == nil && fi.IsDir() {
 		return Info{}, &fault{store: d.cfg.Name, op: op, key: key, kind: ErrNotFound}
 	}
@@ -37,11 +40,27 @@ func (d *Dir) stat(op, key string) (Info, error) {
 	if err != nil {
 		return Info{}, d.fail(op, key, err)
 	}
-	return d.info(key, fi), nil
+	return r.info(key, fi), nil
 }
 
-func (d *Dir) info(key string, fi fs.FileInfo) Info {
-	return Info{Key: key, Size: fi.Size(), CRC64NVME: crcOf(d.path(key)), Modified: fi.ModTime().UTC()}
+// info is what is known of a regular file.
+func (r *rooted) info(key string, fi fs.FileInfo) Info {
+	info := Info{Key: key, Size: fi.Size(), Modified: fi.ModTime().UTC()}
+	if f, err := r.OpenFile(key, os.O_RDONLY|unix.O_NONBLOCK, 0); err == nil {
+		info.CRC64NVME = crcOf(f)
+		f.Close()
+	}
+	return info
+}
+
+// readDir gives what lies in a folder, in no order.
+func (r *rooted) readDir(name string) ([]fs.DirEntry, error) {
+	f, err := r.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.ReadDir(-1)
 }
 
 // Read reads from the drive, not from what the kernel still holds of the file
@@ -51,10 +70,17 @@ func (d *Dir) Read(ctx context.Context, key string, offset, length int64) (io.Re
 	if err := CheckKey(key); err != nil {
 		return nil, d.badKey("read", err)
 	}
-	if err := d.ready(ctx); err != nil {
+	r, err := d.enter(ctx)
+	if err != nil {
 		return nil, err
 	}
-	info, err := d.stat("read", key)
+	defer r.Close() // the file that is read stays open
+	return r.read(ctx, key, offset, length)
+}
+
+func (r *rooted) read(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	d := r.d
+	info, err := r.stat("read", key)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +88,7 @@ func (d *Dir) Read(ctx context.Context, key string, offset, length int64) (io.Re
 	if err != nil {
 		return nil, &fault{store: d.cfg.Name, op: "read", key: key, kind: ErrPermanent, err: err}
 	}
-	f, err := os.Open(d.path(key))
+	f, err := r.Open(key)
 	if absent(err) {
 		return nil, &fault{store: d.cfg.Name, op: "read", key: key, kind: ErrNotFound}
 	}
@@ -70,12 +96,12 @@ func (d *Dir) Read(ctx context.Context, key string, offset, length int64) (io.Re
 		return nil, d.fail("read", key, err)
 	}
 	_ = unix.Fadvise(int(f.Fd()), offset, length, unix.FADV_DONTNEED)
-	r := &checkedReader{name: d.cfg.Name, key: key, r: ctxReader{ctx, io.NewSectionReader(f, offset, length)}, left: length, closer: f}
+	c := &checkedReader{name: d.cfg.Name, key: key, r: ctxReader{ctx, io.NewSectionReader(f, offset, length)}, left: length, closer: f}
 	if want, err := ParseCRC64NVME(info.CRC64NVME); err == nil && length == info.Size {
-		r.whole, r.want = true, want
+		c.whole, c.want = true, want
 	}
-	r.fail = func(err error) error { return d.fail("read", key, err) }
-	return r, nil
+	c.fail = func(err error) error { return d.fail("read", key, err) }
+	return c, nil
 }
 
 // rangeOf turns a wish into a length within size bytes.
@@ -93,27 +119,29 @@ func rangeOf(size, offset, length int64) (int64, error) {
 // (lost+found, hidden files, the unfinished uploads) are passed over.
 func (d *Dir) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
-		if err := d.ready(ctx); err != nil {
+		r, err := d.enter(ctx)
+		if err != nil {
 			yield(Info{}, err)
 			return
 		}
-		d.walk(ctx, "", prefix, yield)
+		defer r.Close()
+		r.walk(ctx, "", prefix, yield)
 	}
 }
 
 // walk gives what lies in folder, a key prefix that is empty or ends in a
 // slash; false ends it.
-func (d *Dir) walk(ctx context.Context, folder, prefix string, yield func(Info, error) bool) bool {
+func (r *rooted) walk(ctx context.Context, folder, prefix string, yield func(Info, error) bool) bool {
 	if err := ctx.Err(); err != nil {
 		yield(Info{}, err)
 		return false
 	}
-	entries, err := os.ReadDir(filepath.Join(d.cfg.Root, filepath.FromSlash(folder)))
+	entries, err := r.readDir(path.Clean(folder))
 	if errors.Is(err, fs.ErrNotExist) && folder != "" {
 		return true // removed by somebody since its name was read
 	}
 	if err != nil {
-		yield(Info{}, d.fail("list", folder, err))
+		yield(Info{}, r.d.fail("list", folder, err))
 		return false
 	}
 	names := make([]string, 0, len(entries))
@@ -133,7 +161,7 @@ func (d *Dir) walk(ctx context.Context, folder, prefix string, yield func(Info, 
 	for _, name := range names {
 		if strings.HasSuffix(name, "/") {
 			if strings.HasPrefix(name, prefix) || strings.HasPrefix(prefix, name) {
-				if !d.walk(ctx, name, prefix, yield) {
+				if !r.walk(ctx, name, prefix, yield) {
 					return false
 				}
 			}
@@ -142,15 +170,15 @@ func (d *Dir) walk(ctx context.Context, folder, prefix string, yield func(Info, 
 		if !strings.HasPrefix(name, prefix) {
 			continue
 		}
-		fi, err := os.Lstat(d.path(name))
+		fi, err := r.Lstat(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			yield(Info{}, d.fail("list", name, err))
+			yield(Info{}, r.d.fail("list", name, err))
 			return false
 		}
-		if !yield(d.info(name, fi), nil) {
+		if !yield(r.info(name, fi), nil) {
 			return false
 		}
 	}

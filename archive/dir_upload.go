@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 
@@ -23,7 +22,7 @@ type dirUpload struct {
 	d      *Dir
 	key    string
 	plan   plan
-	folder string
+	folder string // below the root
 	stored bool
 
 	mu      sync.Mutex
@@ -40,34 +39,36 @@ func (d *Dir) Begin(ctx context.Context, key string, size int64) (Upload, error)
 	if err != nil {
 		return nil, d.badKey("begin", err)
 	}
-	if err := d.ready(ctx); err != nil {
+	r, err := d.enter(ctx)
+	if err != nil {
 		return nil, err
 	}
-	u := &dirUpload{d: d, key: key, plan: p, folder: filepath.Join(d.cfg.Root, uploadsDir, d.uploadName(key, p))}
-	switch info, err := d.stat("begin", key); {
+	defer r.Close()
+	u := &dirUpload{d: d, key: key, plan: p, folder: uploadsDir + "/" + d.uploadName(key, p)}
+	switch info, err := r.stat("begin", key); {
 	case err == nil && info.Size != size:
 		return nil, &fault{store: d.cfg.Name, op: "begin", key: key, kind: ErrExists}
 	case err == nil:
 		u.stored = true
-		u.tidy()
+		u.tidy(r)
 		return u, nil
 	case !errors.Is(err, ErrNotFound):
 		return nil, err
 	}
-	if err := os.MkdirAll(u.folder, 0o755); err != nil {
+	if err := r.MkdirAll(u.folder, 0o755); err != nil {
 		return nil, d.fail("begin", key, err)
 	}
-	if err := errors.Join(syncDir(filepath.Dir(u.folder)), syncDir(d.cfg.Root)); err != nil {
+	if err := errors.Join(r.syncDir(uploadsDir), r.syncDir(".")); err != nil {
 		return nil, d.fail("begin", key, err)
 	}
-	err = u.locked(func(parts *os.File) error {
-		if info, err := os.Lstat(u.data()); err != nil || info.Size() != size {
+	err = u.locked(r, func(parts *os.File) error {
+		if info, err := r.Lstat(u.data()); err != nil || info.Size() != size {
 			// The parts that the journal tells of are not in a file made now.
 			if err := u.journal.reset(parts, journalHeader(key, p)); err != nil {
 				return err
 			}
 		}
-		data, err := u.open(os.O_CREATE)
+		data, err := u.open(r, os.O_CREATE)
 		if err != nil {
 			return err
 		}
@@ -75,7 +76,7 @@ func (d *Dir) Begin(ctx context.Context, key string, size int64) (Upload, error)
 		if err := reserve(data, size); err != nil {
 			return err
 		}
-		return errors.Join(data.Sync(), syncDir(u.folder))
+		return errors.Join(data.Sync(), r.syncDir(u.folder))
 	})
 	if err != nil {
 		return nil, d.fail("begin", key, err)
@@ -104,25 +105,25 @@ func reserve(f *os.File, size int64) error {
 	return err
 }
 
-func (u *dirUpload) data() string { return filepath.Join(u.folder, "data") }
+func (u *dirUpload) data() string { return u.folder + "/data" }
 
 // open opens the unfinished file. A run that was cut off between finishing it
 // and naming it has left it read-only, which stops every user but root.
-func (u *dirUpload) open(flags int) (*os.File, error) {
-	if info, err := os.Lstat(u.data()); err == nil && info.Mode().IsRegular() && info.Mode()&0o200 == 0 {
-		if err := os.Chmod(u.data(), 0o644); err != nil {
+func (u *dirUpload) open(r *rooted, flags int) (*os.File, error) {
+	if info, err := r.Lstat(u.data()); err == nil && info.Mode().IsRegular() && info.Mode()&0o200 == 0 {
+		if err := r.Chmod(u.data(), 0o644); err != nil {
 			return nil, err
 		}
 	}
-	return os.OpenFile(u.data(), os.O_RDWR|flags, 0o644)
+	return r.OpenFile(u.data(), os.O_RDWR|flags, 0o644)
 }
 
 // locked runs do while no other process or goroutine touches this upload, with
 // the journal open and read up to its end.
-func (u *dirUpload) locked(do func(parts *os.File) error) error {
+func (u *dirUpload) locked(r *rooted, do func(parts *os.File) error) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	folder, err := os.Open(u.folder)
+	folder, err := r.Open(u.folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrUploadGone
 	}
@@ -138,10 +139,10 @@ func (u *dirUpload) locked(do func(parts *os.File) error) error {
 	if err != nil {
 		return err
 	}
-	if now, err := os.Lstat(u.folder); err != nil || !os.SameFile(now, mine) {
+	if now, err := r.Lstat(u.folder); err != nil || !os.SameFile(now, mine) {
 		return ErrUploadGone
 	}
-	parts, err := os.OpenFile(filepath.Join(u.folder, "parts"), os.O_RDWR|os.O_CREATE, 0o644)
+	parts, err := r.OpenFile(u.folder+"/parts", os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}
@@ -183,11 +184,13 @@ func (u *dirUpload) send(ctx context.Context, n int, body *section, crc uint64) 
 	if u.stored {
 		return &fault{store: u.d.cfg.Name, op: "send part of", key: u.key, kind: ErrExists}
 	}
-	if err := u.d.ready(ctx); err != nil {
+	r, err := u.d.enter(ctx)
+	if err != nil {
 		return err
 	}
-	err := u.locked(func(parts *os.File) error {
-		data, err := u.open(0)
+	defer r.Close()
+	err = u.locked(r, func(parts *os.File) error {
+		data, err := u.open(r, 0)
 		if errors.Is(err, fs.ErrNotExist) {
 			return ErrUploadGone // another has completed it
 		}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -86,11 +85,13 @@ func (s *S3) End(ctx context.Context, u Unfinished) error {
 // Unfinished reads the first line of every upload's journal.
 func (d *Dir) Unfinished(ctx context.Context) iter.Seq2[Unfinished, error] {
 	return func(yield func(Unfinished, error) bool) {
-		if err := d.ready(ctx); err != nil {
+		r, err := d.enter(ctx)
+		if err != nil {
 			yield(Unfinished{}, err)
 			return
 		}
-		entries, err := os.ReadDir(filepath.Join(d.cfg.Root, uploadsDir))
+		defer r.Close()
+		entries, err := r.readDir(uploadsDir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			yield(Unfinished{}, d.fail("list the unfinished uploads", "", err))
 			return
@@ -100,7 +101,7 @@ func (d *Dir) Unfinished(ctx context.Context) iter.Seq2[Unfinished, error] {
 				yield(Unfinished{}, err)
 				return
 			}
-			u, err := d.unfinished(e.Name())
+			u, err := r.unfinished(e.Name())
 			if err != nil {
 				continue // not whole at its birth, or none of ours: nobody knows whose it is
 			}
@@ -111,8 +112,8 @@ func (d *Dir) Unfinished(ctx context.Context) iter.Seq2[Unfinished, error] {
 	}
 }
 
-func (d *Dir) unfinished(name string) (u Unfinished, err error) {
-	f, err := os.Open(filepath.Join(d.cfg.Root, uploadsDir, name, "parts"))
+func (r *rooted) unfinished(name string) (u Unfinished, err error) {
+	f, err := r.Open(uploadsDir + "/" + name + "/parts")
 	if err != nil {
 		return u, err
 	}
@@ -123,7 +124,7 @@ func (d *Dir) unfinished(name string) (u Unfinished, err error) {
 	}
 	text, ok := strings.CutPrefix(line, journalVersion+" ")
 	var p plan
-	if _, err := fmt.Sscanf(text, "%d %d %s\n", &p.size, &p.part, &u.Key); !ok || err != nil || line != journalHeader(u.Key, p) || d.uploadName(u.Key, p) != name {
+	if _, err := fmt.Sscanf(text, "%d %d %s\n", &p.size, &p.part, &u.Key); !ok || err != nil || line != journalHeader(u.Key, p) || r.d.uploadName(u.Key, p) != name {
 		return u, fmt.Errorf("upload %s: its journal is of another one", name)
 	}
 	info, err := f.Stat()
@@ -139,13 +140,15 @@ func (d *Dir) End(ctx context.Context, u Unfinished) error {
 	if err := CheckKey(u.Key); err != nil {
 		return d.badKey("end the upload of", err)
 	}
-	if err := d.ready(ctx); err != nil {
+	r, err := d.enter(ctx)
+	if err != nil {
 		return err
 	}
+	defer r.Close()
 	if len(u.ID) < 65 || filepath.Base(u.ID) != u.ID {
 		return d.badKey("end the upload of "+u.Key, fmt.Errorf("%q is no upload", u.ID))
 	}
-	now, err := d.unfinished(u.ID)
+	now, err := r.unfinished(u.ID)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -156,6 +159,6 @@ func (d *Dir) End(ctx context.Context, u Unfinished) error {
 	if _, err := fmt.Sscanf(u.ID[64:], "-%d-%d", &p.size, &p.part); err != nil {
 		return d.badKey("end the upload of "+u.Key, err)
 	}
-	up := &dirUpload{d: d, key: u.Key, plan: p, folder: filepath.Join(d.cfg.Root, uploadsDir, u.ID)}
-	return up.Abort(ctx)
+	up := &dirUpload{d: d, key: u.Key, plan: p, folder: uploadsDir + "/" + u.ID}
+	return up.abort(r)
 }
