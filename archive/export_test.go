@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 )
 
 // Held is how many bytes a ReaderAt keeps.
@@ -17,6 +18,9 @@ func Held(r *ReaderAt) (n int64) {
 	}
 	return n
 }
+
+// NewStallConn is a connection that fails when it is silent for so long.
+func NewStallConn(c net.Conn, stall time.Duration) net.Conn { return newStallConn(c, stall) }
 
 // DialTo has a store's requests come to h, whatever name they are for.
 func DialTo(t *testing.T, s *S3, h http.Handler) {

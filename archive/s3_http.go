@@ -4,16 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // newHTTPClient makes a client that never waits for ever: a connection on which
@@ -29,7 +24,7 @@ func newHTTPClient(cfg S3Config, roots *x509.CertPool, stall time.Duration) *htt
 				if err != nil {
 					return nil, err
 				}
-				return &stallConn{c, stall}, nil
+				return newStallConn(c, stall), nil
 			},
 			TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:   cfg.ConnectTimeout,
@@ -72,65 +67,4 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
 	return n, err
-}
-
-// stallConn is a connection that fails when no byte moves either way for a
-// while. What the kernel still has to send counts as moving while it shrinks:
-// on a slow line megabytes of an upload wait there after the last write.
-type stallConn struct {
-	net.Conn
-	stall time.Duration
-}
-
-func (c *stallConn) Read(p []byte) (int, error) {
-	for queued := c.queued(); ; {
-		if err := c.SetReadDeadline(time.Now().Add(c.stall)); err != nil {
-			return 0, err
-		}
-		n, err := c.Conn.Read(p)
-		if n > 0 || !c.moved(err, &queued) {
-			return n, err
-		}
-	}
-}
-
-func (c *stallConn) Write(p []byte) (written int, err error) {
-	for queued := c.queued(); ; {
-		if err := c.SetDeadline(time.Now().Add(c.stall)); err != nil {
-			return written, err
-		}
-		n, err := c.Conn.Write(p[written:])
-		written += n
-		if err == nil || n == 0 && !c.moved(err, &queued) || !errors.Is(err, os.ErrDeadlineExceeded) {
-			_ = c.SetReadDeadline(time.Now().Add(c.stall)) // a dead connection tells by its next read
-			return written, err
-		}
-	}
-}
-
-// moved says of a call that ran into its deadline whether the other side has
-// taken bytes since queued was counted.
-func (c *stallConn) moved(err error, queued *int) bool {
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		return false
-	}
-	before := *queued
-	*queued = c.queued()
-	return *queued != before
-}
-
-// queued is how many bytes sent the other side has not acknowledged; -1 when
-// the kernel does not say.
-func (c *stallConn) queued() int {
-	n := -1
-	if sc, ok := c.Conn.(syscall.Conn); ok {
-		if raw, err := sc.SyscallConn(); err == nil {
-			_ = raw.Control(func(fd uintptr) {
-				if q, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ); err == nil {
-					n = q
-				}
-			})
-		}
-	}
-	return n
 }
