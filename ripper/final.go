@@ -41,6 +41,30 @@ func (img *Image) final(e disc.Extent) bool {
 	return true
 }
 
+// Sum gives the CRC64NVME of the MiB of the image that begins at off, or of the
+// shorter last one, as a Follower has read it back from the disk and proved it.
+// ok is false when it has not come so far, or has gone back. Where sectors were
+// withdrawn since, it is that of the bytes before for a moment longer.
+func (img *Image) Sum(off int64) (crc uint64, ok bool) {
+	if off < 0 || off%blockSize != 0 {
+		return 0, false
+	}
+	img.mu.Lock()
+	defer img.mu.Unlock()
+	if n := off / blockSize; n < int64(len(img.sums)) {
+		return img.sums[n], true
+	}
+	return 0, false
+}
+
+// tellSums makes known what a Follower has proved, which only adds to it or
+// goes on with a copy.
+func (img *Image) tellSums(sums []uint64) {
+	img.mu.Lock()
+	defer img.mu.Unlock()
+	img.sums = sums
+}
+
 // Changes tells what became of sectors that were final. again are those that
 // were withdrawn behind the mark: whoever has used their bytes takes them
 // anew once they are final again. mark is where to go on the next time; the

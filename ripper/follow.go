@@ -122,6 +122,7 @@ func (f *Follower) advance(ctx context.Context, back *backFile, b *block) error 
 		}
 		f.proved = append(f.proved, chunks...)
 		f.at += b.size
+		f.img.tellSums(f.d.sums)
 	}
 	return nil
 }
@@ -241,10 +242,12 @@ func (f *Follower) back(off int64) {
 	i := sort.Search(len(f.marks), func(i int) bool { return f.marks[i].at > off }) - 1
 	if i < 0 {
 		f.at, f.d, f.proved, f.marks = 0, newDigester(), nil, nil
+		f.img.tellSums(nil)
 		return
 	}
 	m := f.marks[i]
 	f.at, f.d, f.marks = m.at, m.d, f.marks[:i]
+	f.img.tellSums(f.d.sums)
 	f.proved = f.proved[:sort.Search(len(f.proved), func(i int) bool { return int64(f.proved[i].Start)*disc.SectorSize >= m.at })]
 }
 

@@ -7,10 +7,13 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/minio/crc64nvme"
 
 	"ripstation/disc"
 )
@@ -85,6 +88,28 @@ func sealedBoth(t testing.TB, img *Image, f *Follower) Sealed {
 		t.Fatalf("with a follower:\n%+v\nwithout:\n%+v", got, want)
 	}
 	return got
+}
+
+// toldSums holds what others are told of the blocks that were proved against
+// the image, and gives how many they are.
+func toldSums(t testing.TB, img *Image) (known int) {
+	t.Helper()
+	i := int64(0)
+	for b := range slices.Chunk(bytesOf(t, img), blockSize) {
+		if crc, ok := img.Sum(i * blockSize); ok {
+			known++
+			if want := crc64nvme.Checksum(b); crc != want {
+				t.Errorf("block %d was told as %016x, it has %016x", i, crc, want)
+			}
+		}
+		i++
+	}
+	for _, off := range []int64{-blockSize, 2048, i * blockSize} {
+		if _, ok := img.Sum(off); ok {
+			t.Errorf("a sum of what begins at byte %d", off)
+		}
+	}
+	return known
 }
 
 // worse makes a disc of some blocks with some of all that can be wrong.
@@ -175,6 +200,7 @@ func TestFollowerGivesWhatASealAloneGives(t *testing.T) {
 			ahead++
 		}
 		sealedBoth(t, img, f)
+		toldSums(t, img)
 		if !bytes.Equal(w.bytes(), bytesOf(t, img)) {
 			t.Fatalf("seed %d: the observer saw another image than was sealed", seed)
 		}
@@ -194,6 +220,9 @@ func TestConfirmingReadsDoNotTakeItBack(t *testing.T) {
 	img := begun(t, d)
 	w := newWatched()
 	f := NewFollower(img, w.see)
+	if n := toldSums(t, img); n != 0 {
+		t.Errorf("%d sums of nothing", n)
+	}
 	stop := following(t, f)
 	opt := dvd()
 	opt.Passes = DefaultPasses(1)
@@ -203,6 +232,9 @@ func TestConfirmingReadsDoNotTakeItBack(t *testing.T) {
 	mustRip(t, d, img, opt)
 	if err := stop(); err != nil {
 		t.Fatal(err)
+	}
+	if n := toldSums(t, img); n != 8 {
+		t.Errorf("%d of 8 sums were told", n)
 	}
 	if s := sealedBoth(t, img, f); s.Sectors.Contested != 1 || s.Sectors.Suspect != 0 || w.backs != 0 {
 		t.Errorf("%+v; %d times back", s.Sectors, w.backs)
@@ -237,6 +269,7 @@ func TestChunkThatIsReadAnewTakesItBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			sealedBoth(t, img, f)
+			toldSums(t, img)
 			if back := w.backs > 0; back != other || !bytes.Equal(w.bytes(), bytesOf(t, img)) {
 				t.Errorf("other bytes: %t, running: %t: went back: %t", other, running, back)
 			}

@@ -52,6 +52,7 @@ type Image struct {
 	recovery Recovery
 	again    []disc.Extent // withdrawn so far; see Changes
 	changed  chan struct{} // closed at the next change; nil when nobody waits
+	sums     []uint64      // of the blocks that a Follower has proved last; see Sum
 }
 
 // tuning is how much is in flight at most, and for how long. What is in
