@@ -172,6 +172,9 @@ func (s *limitedSource) ReadAt(p []byte, off int64) (done int, err error) {
 	return done, nil
 }
 
+// unpaced is the file itself.
+func (s *limitedSource) unpaced() io.ReaderAt { return s.ReaderAt }
+
 // limitedReader is an object that is read no faster than the limit. The
 // context is that of the one reading.
 type limitedReader struct {

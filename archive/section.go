@@ -133,11 +133,15 @@ func (s *section) copyTo(ctx context.Context, f io.WriterAt, off int64) error {
 // buffers are for reading files piece by piece.
 var buffers = sync.Pool{New: func() any { return new([256 << 10]byte) }}
 
+// unpaced is a file that is not read at once where it is sent, and the file
+// behind it that is.
+type unpaced interface{ unpaced() io.ReaderAt }
+
 // sumSection reads a stretch of a file and gives its checksum. more, if not
 // nil, sees the same bytes.
 func sumSection(src io.ReaderAt, off, size int64, more io.Writer) (uint64, error) {
-	if l, ok := src.(*limitedSource); ok {
-		src = l.ReaderAt // what is only summed goes over no line
+	for paced, ok := src.(unpaced); ok; paced, ok = src.(unpaced) {
+		src = paced.unpaced() // what is only summed goes over no line
 	}
 	buf := buffers.Get().(*[256 << 10]byte)
 	defer buffers.Put(buf)

@@ -36,12 +36,34 @@ type SendOptions struct {
 type Hooks struct {
 	// Turn is asked before each request or part: it waits until bytes may be
 	// sent (0 for a request without any to speak of), of left that are still to
-	// be sent. done is told how it went.
-	Turn func(ctx context.Context, left, bytes int64) (done func(error), err error)
+	// be sent.
+	Turn func(ctx context.Context, left, bytes int64) (Turn, error)
 	// Retry is asked after a failure that waiting may mend: it returns nil to
 	// have the same step tried again, or the error that all shall end with. It
 	// or Turn waits. Without it the first failure ends all.
 	Retry func(ctx context.Context, err error) error
+}
+
+// Turn is leave to send one part or request.
+type Turn struct {
+	// Given is called when all bytes of a part have been given to the
+	// connection and only the answer is awaited. It is not called for all. It
+	// may be nil.
+	Given func()
+	// Done is told how it went, once, and ends the turn. It may be nil.
+	Done func(error)
+}
+
+func (t Turn) given() {
+	if t.Given != nil {
+		t.Given()
+	}
+}
+
+func (t Turn) done(err error) {
+	if t.Done != nil {
+		t.Done(err)
+	}
 }
 
 // SendResult says what Send found and did.
@@ -109,23 +131,29 @@ func Send(ctx context.Context, store Store, bag Bag, opts SendOptions) (SendResu
 // final, or until the caller has had enough.
 func (h Hooks) persist(ctx context.Context, left, bytes int64, step func() error) error {
 	for {
-		done := func(error) {}
+		var turn Turn
 		if h.Turn != nil {
 			var err error
-			if done, err = h.Turn(ctx, left, bytes); err != nil {
+			if turn, err = h.Turn(ctx, left, bytes); err != nil {
 				return err
 			}
 		}
 		err := step()
-		done(err)
-		if err == nil || h.Retry == nil || final(err) {
-			return err
+		turn.done(err)
+		if err == nil {
+			return nil
 		}
-		if ctx.Err() != nil {
-			return err
-		}
-		if err := h.Retry(ctx, err); err != nil {
+		if err := h.again(ctx, err); err != nil {
 			return err
 		}
 	}
+}
+
+// again returns nil when a step that failed may be tried again, or the error
+// that all shall end with.
+func (h Hooks) again(ctx context.Context, err error) error {
+	if h.Retry == nil || final(err) || ctx.Err() != nil {
+		return err
+	}
+	return h.Retry(ctx, err)
 }

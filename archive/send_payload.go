@@ -106,23 +106,23 @@ func (s *sender) parts(ctx context.Context, key string, up Upload, p Payload) er
 		return nil
 	})
 	g.Go(func() error {
+		o := overlap{up: up, src: p.Source, hooks: s.opts.Hooks, left: s.left, over: func(w part, err error) error {
+			if err == nil {
+				s.sent(key, w)
+			}
+			return err
+		}}
+		defer o.end()
 		for w := range work {
 			if w.held {
 				s.res.HeldParts++
-			} else {
-				if err := s.opts.persist(ctx, s.left(), w.size, func() error { return up.PartFrom(ctx, w.n, p.Source, w.crc) }); err != nil {
-					return err
-				}
-				s.res.SentParts++
-				s.res.SentBytes += w.size
-				if s.opts.Sent != nil {
-					s.opts.Sent(key, w.n)
-				}
+				s.done += w.size
+				s.progress()
+			} else if err := o.send(ctx, ctx, w); err != nil {
+				return err
 			}
-			s.done += w.size
-			s.progress()
 		}
-		return nil
+		return o.settle(ctx, ctx)
 	})
 	if err := g.Wait(); err != nil {
 		return err
@@ -132,6 +132,17 @@ func (s *sender) parts(ctx context.Context, key string, up Upload, p Payload) er
 			p.Path, whole, p.CRC64NVME, ErrSourceChanged, key)
 	}
 	return nil
+}
+
+// sent takes note of a part that the store has taken.
+func (s *sender) sent(key string, w part) {
+	s.res.SentParts++
+	s.res.SentBytes += w.size
+	if s.opts.Sent != nil {
+		s.opts.Sent(key, w.n)
+	}
+	s.done += w.size
+	s.progress()
 }
 
 // sum is what part n of an upload must have, and its size.

@@ -18,6 +18,15 @@ type Growing interface {
 	Changes(mark int) (again []Stretch, now int, next <-chan struct{})
 }
 
+// Summed is a Growing that somebody reads back and sums beside the stream.
+type Summed interface {
+	Growing
+	// Sum gives the CRC64NVME of the MiB that begins at off, a whole number of
+	// MiB, or of the shorter last one, as it was last read back and proved; ok
+	// is false when it was not.
+	Sum(off int64) (crc uint64, ok bool)
+}
+
 // Stretch is a part of a file, in bytes.
 type Stretch struct{ Off, Size int64 }
 
@@ -38,7 +47,9 @@ type stream struct {
 	opts StreamOptions
 	held map[int]bool
 	odd  map[int]bool // not what they were a moment ago: they wait for the next change
+	own  map[int]bool // changed once: what others summed may be from before
 	sum  int64
+	line overlap
 }
 
 // Stream sends the parts of a file of size bytes while it is being written:
@@ -51,7 +62,9 @@ type stream struct {
 // that, too. Errors are the store's, ErrUploadGone among them, that waiting
 // does not mend.
 func Stream(ctx, until context.Context, up Upload, file Growing, size int64, opts StreamOptions) error {
-	s := &stream{up: up, file: file, size: size, opts: opts, held: map[int]bool{}}
+	s := &stream{up: up, file: file, size: size, opts: opts, held: map[int]bool{}, own: map[int]bool{}}
+	s.line = overlap{up: up, src: file, hooks: opts.Hooks, left: func() int64 { return s.size - s.sum }, over: s.over}
+	defer s.line.end()
 	if up.Stored() {
 		return nil
 	}
@@ -84,6 +97,7 @@ func (s *stream) forget(again []Stretch) {
 		}
 		for n := a.Off / s.up.PartSize(); n <= (a.Off+a.Size-1)/s.up.PartSize(); n++ {
 			s.drop(int(n))
+			s.own[int(n)] = true
 		}
 	}
 }
@@ -97,8 +111,19 @@ func (s *stream) drop(n int) {
 
 func (s *stream) length(n int) int64 { return min(s.up.PartSize(), s.size-int64(n)*s.up.PartSize()) }
 
-// round sends all that is final now.
+// round sends all that is final now. At its end nothing is on its way.
 func (s *stream) round(ctx, until context.Context) error {
+	err := s.send(ctx, until)
+	if err != nil && until.Err() == nil {
+		return err
+	}
+	if end := s.line.settle(until, ctx); end != nil {
+		return end
+	}
+	return err
+}
+
+func (s *stream) send(ctx, until context.Context) error {
 	for n := range s.up.Parts() {
 		if until.Err() != nil {
 			return nil
@@ -116,26 +141,54 @@ func (s *stream) round(ctx, until context.Context) error {
 	return nil
 }
 
-// part sends one part. What the file gives is summed first, so that the server
-// can refuse what is not that; a file that changes in between is no failure.
+// part sends one part. What it must be is known before, so that the server can
+// refuse what is not that; a file that changes in between is no failure.
 func (s *stream) part(ctx, until context.Context, n int) error {
-	crc, err := sumSection(s.file, int64(n)*s.up.PartSize(), s.length(n), nil)
-	sent := false
-	if err == nil && !s.up.Has(n, crc) {
-		sent = true
-		err = s.opts.persist(until, s.size-s.sum, s.length(n), func() error { return s.up.PartFrom(ctx, n, s.file, crc) })
+	w := part{n: n, size: s.length(n)}
+	var err error
+	if w.crc, err = s.sumOf(n); err != nil {
+		return s.over(w, err)
 	}
+	if w.held = s.up.Has(n, w.crc); w.held {
+		return s.over(w, nil)
+	}
+	return s.line.send(until, ctx, w)
+}
+
+// over takes note of how a part ended.
+func (s *stream) over(w part, err error) error {
 	if errors.Is(err, ErrSourceChanged) || errors.Is(err, ErrSource) {
-		s.odd[n] = true // the reader of the disc, or the seal, will find what this is
+		s.odd[w.n], s.own[w.n] = true, true // the reader of the disc, or the seal, will find what this is
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	s.held[n] = true
-	s.sum += s.length(n)
+	s.held[w.n] = true
+	s.sum += w.size
 	if s.opts.Sent != nil {
-		s.opts.Sent(n, s.sum, sent)
+		s.opts.Sent(w.n, s.sum, !w.held)
 	}
 	return nil
+}
+
+// sumOf is what part n must have: of each MiB what was summed when it was read
+// back, and where that has not been done what the file gives.
+func (s *stream) sumOf(n int) (crc uint64, err error) {
+	off, size := int64(n)*s.up.PartSize(), s.length(n)
+	file, ok := s.file.(Summed)
+	if !ok || s.own[n] || s.up.PartSize()%mib != 0 {
+		return sumSection(s.file, off, size, nil)
+	}
+	for at := off; at < off+size; at += mib {
+		length := min(mib, off+size-at)
+		one, known := file.Sum(at)
+		if !known {
+			if one, err = sumSection(s.file, at, length, nil); err != nil {
+				return 0, err
+			}
+		}
+		crc = CombineCRC64NVME(crc, one, length)
+	}
+	return crc, nil
 }

@@ -239,18 +239,18 @@ func TestStreamOfAFileThatChangesUnderIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		asked, tries := make(chan struct{}, 10), 0
-		st := streamed(t, up, g, archive.Hooks{Turn: func(context.Context, int64, int64) (func(error), error) {
+		st := streamed(t, up, g, archive.Hooks{Turn: func(context.Context, int64, int64) (archive.Turn, error) {
 			if tries++; tries == 1 { // summed already, not sent yet
 				g.mu.Lock()
 				g.data[100] ^= 1
 				g.mu.Unlock()
 			}
-			return func(err error) {
+			return archive.Turn{Done: func(err error) {
 				if tries == 1 && !errors.Is(err, archive.ErrSourceChanged) {
 					t.Errorf("sent though it had changed: %v", err)
 				}
 				asked <- struct{}{}
-			}, nil
+			}}, nil
 		}})
 		g.change(func() { g.final[0] = true })
 		<-asked
@@ -303,10 +303,10 @@ func TestStreamAndFailures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st = streamed(t, dark, g, archive.Hooks{Turn: func(ctx context.Context, _, _ int64) (func(error), error) {
+	st = streamed(t, dark, g, archive.Hooks{Turn: func(ctx context.Context, _, _ int64) (archive.Turn, error) {
 		close(waiting)
 		<-ctx.Done()
-		return nil, ctx.Err()
+		return archive.Turn{}, ctx.Err()
 	}})
 	<-waiting
 	st.end(t)

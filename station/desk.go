@@ -23,6 +23,7 @@ type desk struct {
 
 	mu       sync.Mutex
 	busy     *errand   // the one that moves bytes now
+	pending  int       // parts that were given whole and whose answer is awaited
 	out      int       // turns that were given and have not come back
 	kept     *errand   // whose next part is waited for a moment before others have a turn
 	waiting  []*waiter // for a turn, first come first

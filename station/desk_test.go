@@ -241,3 +241,53 @@ func TestAwayIsFoundOutByOne(t *testing.T) {
 	}
 	done(nil)
 }
+
+// While the answer to one part is awaited the next has its turn, of the same
+// disc or of another; never more than two are on their way.
+func TestTwoPartsAreOnTheirWay(t *testing.T) {
+	d := testDesk(t)
+	ask := func(e *errand) archive.Turn {
+		t.Helper()
+		turn, err := d.partTurn(t.Context(), e, 100, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return turn
+	}
+	one, other := d.open(sending), d.open(sending)
+	first := ask(one)
+	q := &queue{d: d}
+	q.add(t, "other", other, 900, 0)
+	first.Given()
+	second := ask(one) // it has less left than the other
+	first.Given()      // counts once
+	d.mu.Lock()
+	if d.busy != one || d.pending != 1 || len(d.waiting) != 1 || len(q.order) != 0 {
+		t.Errorf("%d answers are awaited, %d wait for a turn, %q had one", d.pending, len(d.waiting), q.order)
+	}
+	d.mu.Unlock()
+	second.Given()
+	third, late := make(chan archive.Turn, 1), d.open(streaming)
+	go func() { third <- ask(late) }()
+	for n := 0; n < 2; {
+		d.mu.Lock()
+		n = len(d.waiting)
+		d.mu.Unlock()
+		time.Sleep(time.Millisecond)
+	}
+	d.mu.Lock()
+	if d.busy != nil || d.pending != 2 || d.out != 2 {
+		t.Errorf("%d answers are awaited, %d turns are out", d.pending, d.out)
+	}
+	d.mu.Unlock()
+	d.close(one) // nothing is kept for it
+	first.Done(nil)
+	q.wg.Wait()
+	(<-third).Done(errors.New("cut in its middle"))
+	second.Done(context.Canceled)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.busy != nil || d.out != 0 || d.pending != 0 || d.away.fails != 1 {
+		t.Errorf("the desk holds %v, %d turns are out, %d answers awaited, %d failures", d.busy, d.out, d.pending, d.away.fails)
+	}
+}

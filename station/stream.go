@@ -132,7 +132,9 @@ func (d *desk) stream(ctx, until context.Context, j *job, img *ripper.Image, st 
 // hooks make an errand one of many that share the store.
 func (d *desk) hooks(e *errand, told func(error, time.Duration)) archive.Hooks {
 	return archive.Hooks{
-		Turn: func(ctx context.Context, left, bytes int64) (func(error), error) { return d.turn(ctx, e, left, bytes) },
+		Turn: func(ctx context.Context, left, bytes int64) (archive.Turn, error) {
+			return d.partTurn(ctx, e, left, bytes)
+		},
 		Retry: func(ctx context.Context, err error) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -150,6 +152,8 @@ type growing struct {
 }
 
 func (g growing) Final(off, n int64) bool { return g.img.Final(off, n) }
+
+func (g growing) Sum(off int64) (uint64, bool) { return g.img.Sum(off) }
 
 func (g growing) Changes(mark int) (again []archive.Stretch, now int, next <-chan struct{}) {
 	list, now, next := g.img.Changes(mark)

@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"ripstation/archive"
 )
 
 // purpose is what an errand is for, the one that a tray waits for first.
@@ -24,6 +26,9 @@ const (
 	// handover is how long a turn is kept for whoever had the last one, and is
 	// about to ask for the next.
 	handover = 250 * time.Millisecond
+	// inFlight is how many parts are on their way at most: one that moves, and
+	// one whose answer is awaited.
+	inFlight = 2
 	// lookSlice is how many bytes are read back until others are let in.
 	lookSlice = 4 << 20
 )
@@ -34,13 +39,22 @@ type waiter struct {
 	bytes  bool // it needs the line; else only a store that is not away
 	since  time.Time
 	called chan struct{}
+	given  bool // all its bytes have been given to the store, which has not answered
 }
 
-// turn waits until an errand may have its next part or request: one at a time
-// moves bytes. Sealed images go first, the one with the least left before the
-// others, so that the next tray opens soonest; then discs that are being
-// read, in turn; then read-backs. done gives the turn back and tells how it went.
+// turn is a turn for a request, or for a read-back. done gives it back and
+// tells how it went.
 func (d *desk) turn(ctx context.Context, e *errand, left, bytes int64) (done func(error), err error) {
+	t, err := d.partTurn(ctx, e, left, bytes)
+	return t.Done, err
+}
+
+// partTurn waits until an errand may have its next part or request: one at a
+// time moves bytes, and while the answer to one part is awaited the next has
+// its turn, of the same image or of another. Sealed images go first, the one
+// with the least left before the others, so that the next tray opens soonest;
+// then discs that are being read, in turn; then read-backs.
+func (d *desk) partTurn(ctx context.Context, e *errand, left, bytes int64) (archive.Turn, error) {
 	w := &waiter{e: e, bytes: bytes > 0, since: time.Now(), called: make(chan struct{})}
 	d.mu.Lock()
 	e.left = left
@@ -50,14 +64,21 @@ func (d *desk) turn(ctx context.Context, e *errand, left, bytes int64) (done fun
 	d.waiting = append(d.waiting, w)
 	d.pump()
 	d.mu.Unlock()
-	back := func(err error) {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.back(w, err)
+	t := archive.Turn{
+		Given: func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.given(w)
+		},
+		Done: func(err error) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.back(w, err)
+		},
 	}
 	select {
 	case <-w.called:
-		return back, nil
+		return t, nil
 	case <-ctx.Done():
 	}
 	d.mu.Lock()
@@ -67,19 +88,35 @@ func (d *desk) turn(ctx context.Context, e *errand, left, bytes int64) (done fun
 	}
 	d.mu.Unlock()
 	if i < 0 { // it was called at the same moment
-		back(context.Canceled)
+		t.Done(context.Canceled)
 	}
-	return nil, ctx.Err()
+	return archive.Turn{}, ctx.Err()
+}
+
+// given lets the next part begin, that of the same errand before others for a
+// moment. d.mu is held.
+func (d *desk) given(w *waiter) {
+	if !w.bytes || w.given || d.busy != w.e {
+		return
+	}
+	w.given = true
+	d.busy, d.kept = nil, w.e
+	d.pending++
+	d.wake(handover)
+	d.pump()
 }
 
 // back takes a turn back. d.mu is held.
 func (d *desk) back(w *waiter, err error) {
 	d.out--
-	if w.bytes && d.busy == w.e {
+	switch {
+	case w.given: // it was kept then
+		d.pending--
+	case w.bytes && d.busy == w.e:
 		d.busy = nil
 	}
 	d.judge(w.e, err)
-	if w.bytes && err == nil && w.e.purpose != looking {
+	if w.bytes && !w.given && err == nil && w.e.purpose != looking {
 		d.kept = w.e
 		d.wake(handover)
 	}
@@ -124,7 +161,7 @@ func (d *desk) pick(now time.Time) (best *waiter, soon time.Time) {
 			}
 		case !w.bytes:
 			return w, now
-		case d.busy != nil:
+		case d.busy != nil || d.pending >= inFlight:
 		case d.kept != nil && d.kept != w.e && d.kept.purpose <= w.e.purpose && !w.aged(now):
 		case best == nil || w.before(best, now):
 			best = w

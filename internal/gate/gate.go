@@ -32,6 +32,7 @@ type Request struct {
 	Path   string
 	Query  url.Values
 	Length int64 // of the body
+	Whole  bool  // all of the body was passed on; only for requests with one
 }
 
 // Part is the number of the part that the request sends, or "".
@@ -51,7 +52,7 @@ type Gate struct {
 
 	mu   sync.Mutex
 	stop func(r Request, p Point) bool
-	seen []Request
+	seen []*Request
 }
 
 // Open puts a gate before the server at endpoint until the test ends.
@@ -81,17 +82,22 @@ func (g *Gate) Set(stop func(r Request, p Point) bool) {
 func (g *Gate) Seen() []Request {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return append([]Request(nil), g.seen...)
+	all := make([]Request, len(g.seen))
+	for i, r := range g.seen {
+		all[i] = *r
+	}
+	return all
 }
 
 var errStopped = errors.New("stopped at the gate")
 
-// halfway stops in the middle of a body.
+// halfway stops in the middle of a body, and tells when all of it is passed on.
 type halfway struct {
 	io.Reader
-	left int64
-	stop func() bool
-	hit  bool
+	left, rest int64 // to the middle, to the end
+	stop       func() bool
+	whole      func()
+	hit        bool
 }
 
 func (h *halfway) Read(p []byte) (int, error) {
@@ -108,17 +114,21 @@ func (h *halfway) Read(p []byte) (int, error) {
 	if !h.hit {
 		h.left -= int64(n)
 	}
+	if h.rest -= int64(n); h.rest == 0 && n > 0 {
+		h.whole()
+	}
 	return n, err
 }
 
 // ServeHTTP relays one request.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
-	q := Request{N: len(g.seen), Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Length: r.ContentLength}
+	q := &Request{N: len(g.seen), Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Length: r.ContentLength}
 	g.seen = append(g.seen, q)
 	stop := g.stop
 	g.mu.Unlock()
-	at := func(p Point) bool { return stop != nil && stop(q, p) }
+	asked := *q
+	at := func(p Point) bool { return stop != nil && stop(asked, p) }
 	if at(Before) {
 		cut(w)
 		return
@@ -126,7 +136,11 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := r.Clone(r.Context())
 	out.RequestURI, out.URL.Scheme, out.URL.Host = "", g.target.Scheme, g.target.Host
 	if r.ContentLength > 1 {
-		out.Body = io.NopCloser(&halfway{Reader: r.Body, left: r.ContentLength / 2, stop: func() bool { return at(MidBody) }})
+		out.Body = io.NopCloser(&halfway{Reader: r.Body, left: r.ContentLength / 2, rest: r.ContentLength, stop: func() bool { return at(MidBody) }, whole: func() {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			q.Whole = true
+		}})
 	} else if r.ContentLength == 0 {
 		out.Body = nil
 	}
