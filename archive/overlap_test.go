@@ -95,6 +95,7 @@ func (u *slowUpload) want(t *testing.T, halves ...int64) {
 // slowStore gives one upload after another.
 type slowStore struct {
 	archive.Store
+	mu sync.Mutex
 	up []archive.Upload
 }
 
@@ -104,6 +105,8 @@ func (s *slowStore) Stat(context.Context, string) (archive.Info, error) {
 }
 func (s *slowStore) Put(context.Context, string, []byte) error { return nil }
 func (s *slowStore) Begin(context.Context, string, int64) (archive.Upload, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	u := s.up[0]
 	s.up = s.up[1:]
 	return u, nil
