@@ -55,6 +55,8 @@ func TestName(t *testing.T) {
 		{"{label}", Fields{Label: "tail. . "}, "tail"},
 		{"{label}", Fields{Label: "a   b\tc\n"}, "a b_c_"},
 		{"{label}", Fields{Label: "日本語"}, "日本語"},
+		{"{label}", Fields{Label: "MAPS.incomplete"}, "MAPS_incomplete"},
+		{"{label}", Fields{Label: "MAPS.Incomplete . "}, "MAPS_Incomplete"},
 	} {
 		if got := parse(t, c.template).Name(c.f); got != c.want {
 			t.Errorf("%q of %+v: %q, want %q", c.template, c.f, got, c.want)

@@ -6,9 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// Max is the longest name, in bytes: what Linux file systems take, and, since
-// no character has more units of UTF-16 than bytes of UTF-8, Windows' too.
-const Max = 255
+// Max is the longest name, in bytes: with the ending of what is still being made
+// what Linux file systems take, and, since no character has more units of UTF-16
+// than bytes of UTF-8, Windows' too.
+const Max = 255 - len(partial)
 
 // forbidden are the characters that a path or Windows gives a meaning.
 const forbidden = `/\:*?"<>|`
@@ -27,9 +28,14 @@ func clean(s string) string {
 	}, s)
 }
 
+// partial ends the names of folders that a restore is still making: a label that
+// ends so would have another disc's restore take the folder for its own.
+const partial = ".incomplete"
+
 // Element makes one safe element of a path of any text: at most Max bytes of
 // UTF-8, no separators, nothing that Windows reserves, no leading dash or dot,
-// no space or dot at its end. It is empty when nothing is left.
+// no space or dot at its end, and not the ending of what is still being made. It
+// is empty when nothing is left.
 func Element(s string) string {
 	s = strings.TrimLeft(clean(s), " ")
 	s = trimEnd(Cut(s, Max))
@@ -42,7 +48,11 @@ func Element(s string) string {
 	if reserved(s) {
 		s = "_" + s
 	}
-	return trimEnd(Cut(s, Max))
+	s = trimEnd(Cut(s, Max))
+	if n := len(s) - len(partial); n >= 0 && strings.EqualFold(s[n:], partial) {
+		s = s[:n] + "_" + s[n+1:]
+	}
+	return s
 }
 
 // Fit puts a suffix behind a name and shortens the name as far as it takes.
