@@ -211,10 +211,20 @@ func (r *rebuild) carrier(ctx context.Context, f *found) error {
 
 // add takes in what there is of a carrier; what the catalog refuses is left
 // out, a file list sooner than a record, a late record sooner than an early one.
+// When it was the events alone that could not be taken, the records are, without
+// them: an event must not cost the catalog an image.
 func (r *rebuild) add(ctx context.Context, in catalog.Remains) error {
+	all := in.Records
+	var told []func()
+	tell := func(code Code, version int, key, format string, args ...any) {
+		told = append(told, func() { r.find(code, in.CarrierID, version, key, format, args...) })
+	}
 	for {
 		faults, err := r.to.Add(ctx, in)
 		if err == nil {
+			for _, f := range told {
+				f()
+			}
 			for _, f := range faults {
 				r.find(EventsGone, in.CarrierID, 0, in.CarrierID+"/events/", "%s", f)
 			}
@@ -229,19 +239,30 @@ func (r *rebuild) add(ctx context.Context, in catalog.Remains) error {
 		if !errors.Is(err, catalog.ErrInvalid) && !errors.Is(err, catalog.ErrConflict) && !errors.Is(err, archive.ErrChecksum) && !errors.Is(err, archive.ErrNotFound) {
 			return err
 		}
+		n := len(in.Records)
 		if i := slices.IndexFunc(in.Records, func(c catalog.Commit) bool { return c.FileList != nil }); i >= 0 {
-			r.find(RecordNotTaken, in.CarrierID, i+1, in.CarrierID, "taken without the lists of its files: %v", err)
+			tell(RecordNotTaken, i+1, in.CarrierID, "taken without the lists of its files: %v", err)
+			in.Records = slices.Clone(in.Records)
 			for i := range in.Records {
 				in.Records[i] = withoutList(in.Records[i])
 			}
 			continue
 		}
-		if n := len(in.Records); n > 0 {
-			r.find(RecordNotTaken, in.CarrierID, n, in.Records[n-1].Copies[0].Key, "%v", err)
-			in.Records = in.Records[:n-1]
+		if n > 0 {
+			tell(RecordNotTaken, n, in.Records[n-1].Copies[0].Key, "%v", err)
+			if in.Records = in.Records[:n-1]; n > 1 || len(in.Events) > 0 {
+				continue
+			}
+		} else if told = nil; len(all) > 0 {
+			tell(EventNotTaken, 0, in.CarrierID+"/events/", "none of its %d events was taken: %v", len(in.Events), err)
+			in.Records, in.Events = all, nil
 			continue
+		} else {
+			tell(EventNotTaken, 0, in.CarrierID+"/events/", "%v", err)
 		}
-		r.find(EventNotTaken, in.CarrierID, 0, in.CarrierID+"/events/", "%v", err)
+		for _, f := range told {
+			f()
+		}
 		return nil
 	}
 }
