@@ -73,6 +73,8 @@ case, and whenever it fails, no file is left.`,
 				return usage("--json and the archive cannot both go to stdout")
 			case in.file() == "-" && isTerminal(a.raw):
 				return usage("stdout is a terminal; send it into a file or a program")
+			case in.file() == "-" && isNull(a.raw):
+				return usage("stdout is closed, or leads to /dev/null: nothing would be kept; send it into a file or a program")
 			}
 			return a.handover(ctx, args, in)
 		}),
@@ -82,6 +84,18 @@ case, and whenever it fails, no file is left.`,
 	cmd.Flags().StringVar(&in.from, "from", "", "read this store's copies only; the catalog is not needed then")
 	cmd.Flags().StringVar(&in.operator, "operator", "", "who does it (default: station.operator, else your user name)")
 	return cmd
+}
+
+// isNull is true for a stdout that keeps nothing. One that was closed is
+// /dev/null, too: Go opens that in its place.
+func isNull(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	at, err := f.Stat()
+	null, bad := os.Stat(os.DevNull)
+	return err == nil && bad == nil && os.SameFile(at, null)
 }
 
 // handed is what `handover --json` prints.
@@ -205,8 +219,10 @@ func (p *parcel) file(ctx context.Context) (err error) {
 	}
 	part := name + archive.Partial
 	for _, there := range []string{name, part} {
-		if _, err := os.Lstat(there); !errors.Is(err, fs.ErrNotExist) {
-			return inTheWay(there, errors.Join(archive.ErrInTheWay, err))
+		if _, err := os.Lstat(there); err == nil {
+			return inTheWay(there, archive.ErrInTheWay)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
 	if err := archive.CheckSpace(filepath.Dir(name), p.size()); err != nil {
@@ -241,11 +257,28 @@ func (p *parcel) file(ctx context.Context) (err error) {
 	if err := p.check(ctx, f); err != nil {
 		return fmt.Errorf("%s, read back: %w", part, err)
 	}
-	if err := unix.Renameat2(unix.AT_FDCWD, part, unix.AT_FDCWD, name, unix.RENAME_NOREPLACE); err != nil {
-		return inTheWay(name, err)
+	if err := giveName(part, name, unix.Renameat2); err != nil {
+		return err
 	}
 	part = ""
 	return atomicfile.SyncDir(filepath.Dir(name))
+}
+
+// giveName renames a file unless something else has the name. NFS and some other
+// file systems cannot do that in one step: there a look comes first.
+func giveName(part, name string, rename func(int, string, int, string, uint) error) error {
+	err := rename(unix.AT_FDCWD, part, unix.AT_FDCWD, name, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EOPNOTSUPP) {
+		if _, err = os.Lstat(name); err == nil {
+			err = fs.ErrExist
+		} else if errors.Is(err, fs.ErrNotExist) {
+			err = os.Rename(part, name)
+		}
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return inTheWay(name, archive.ErrInTheWay)
+	}
+	return err
 }
 
 func inTheWay(name string, err error) error {
