@@ -164,6 +164,26 @@ func repairCode(r audit.RepairReport) int {
 	return code
 }
 
+// nothingDone says why no copy was touched. That nothing is to be repaired may
+// be said only of copies that were all read.
+func nothingDone(each []audit.CopyReport) string {
+	states := map[catalog.CopyState]bool{}
+	for _, c := range each {
+		states[c.State] = true
+	}
+	switch {
+	case len(each) == 0:
+		return "NOTHING DONE: the catalog has no copy of it"
+	case states[catalog.Unknown]:
+		return "NOTHING DONE: not every copy could be read"
+	case states[catalog.Missing], states[catalog.Damaged]:
+		return "NOTHING DONE: nothing to repair in the store that was named"
+	case states[catalog.Queued], states[catalog.Sending]:
+		return "NOTHING DONE: copies on their way are left alone"
+	}
+	return "nothing to repair"
+}
+
 // printRepair says what was found and what was done.
 func (a *app) printRepair(r audit.RepairReport) error {
 	fmt.Fprintf(a.out, "%s\n", short(r.CarrierID))
@@ -171,7 +191,7 @@ func (a *app) printRepair(r audit.RepairReport) error {
 		return err
 	}
 	if len(r.Copies) == 0 {
-		_, err := fmt.Fprintln(a.out, "nothing to repair")
+		_, err := fmt.Fprintln(a.out, nothingDone(r.Before.Each))
 		return err
 	}
 	for _, c := range r.Copies {
