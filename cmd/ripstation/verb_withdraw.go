@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,8 @@ type withdrawnStore struct {
 	Prefix  string            `json:"prefix"`  // what everything to delete begins with
 	Objects []withdrawnObject `json:"objects"` // null when they are not known
 	Unknown string            `json:"unknown"` // why they are not; empty when they are
+	// OnTheWay says that the station is still to send a copy there.
+	OnTheWay bool `json:"on_the_way"`
 }
 
 type withdrawnObject struct {
@@ -98,7 +101,14 @@ func (a *app) withdraw(ctx context.Context, id, authority, reason, who string) e
 			return ctx.Err()
 		}
 		blindly = blindly || w.Unknown != ""
+		w.OnTheWay = slices.ContainsFunc(v.Copies, func(c catalog.Copy) bool {
+			return c.Store == s.Name && (c.State == catalog.Queued || c.State == catalog.Sending)
+		})
 		out.Stores = append(out.Stores, w)
+	}
+	for _, name := range storesBeside(cfg, v) {
+		blindly = true
+		out.Stores = append(out.Stores, withdrawnStore{Store: name, Prefix: v.ID + "/", Unknown: "the configuration has no such store any more; the catalog says that a copy went there"})
 	}
 	if a.json {
 		err = a.printJSON(out)
@@ -109,6 +119,27 @@ func (a *app) withdraw(ctx context.Context, id, authority, reason, who string) e
 		return &failure{code: exitBlind}
 	}
 	return err
+}
+
+// storesBeside names the stores that the disc went to, as far as its copies and
+// events tell, and that the configuration has not got.
+func storesBeside(cfg *Config, v catalog.View) (names []string) {
+	add := func(name string) {
+		if !slices.Contains(names, name) && !slices.ContainsFunc(cfg.Stores, func(s StoreConfig) bool { return s.Name == name }) {
+			names = append(names, name)
+		}
+	}
+	for _, c := range v.Copies {
+		add(c.Store)
+	}
+	for _, e := range v.Events {
+		for _, o := range e.Objects {
+			if name, ok := strings.CutPrefix(o, "store:"); ok {
+				add(name)
+			}
+		}
+	}
+	return names
 }
 
 // holdings is what one store has of a disc, without its events.
@@ -148,13 +179,16 @@ func (a *app) printWithdrawal(w withdrawal) error {
 	var out strings.Builder
 	fmt.Fprintf(&out, "disc %s is WITHDRAWN. Nothing was deleted; an administrator has to do this:\n", w.ID)
 	for _, s := range w.Stores {
-		fmt.Fprintf(&out, "\nstore %s, %s:\n", one(s.Store), one(s.Where))
+		fmt.Fprintf(&out, "\n%s:\n", one(strings.TrimSuffix("store "+s.Store+", "+s.Where, ", ")))
+		if s.OnTheWay {
+			fmt.Fprintf(&out, "  A COPY IS STILL ON ITS WAY there: when it has arrived, see with `ripstation withdraw %s` what else is to be deleted\n", short(w.ID))
+		}
 		switch {
 		case s.Unknown != "":
 			fmt.Fprintf(&out, "  NOT KNOWN what is there: %s\n  delete all that begins with %s, but not %sevents/\n", one(s.Unknown), one(s.Prefix), one(s.Prefix))
 			continue
 		case len(s.Objects) == 0:
-			out.WriteString("  nothing of it is there any more\n")
+			out.WriteString("  nothing of it is there\n")
 			continue
 		}
 		fmt.Fprintf(&out, "  delete these, and leave %sevents/ as it is:\n", one(s.Prefix))
