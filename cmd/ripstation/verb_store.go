@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"ripstation/archive"
+	"ripstation/web"
 )
 
 func (a *app) storeVerb() *cobra.Command {
@@ -17,14 +19,18 @@ func (a *app) storeVerb() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(&cobra.Command{
+	var newDrive bool
+	init := &cobra.Command{
 		Use:   "init NAME",
 		Short: "Write a marker into a directory store and print its line for the configuration",
 		Long: `Init makes the folder of a directory store known by a marker file of its own,
 .ripstation-store, and prints the line that goes into its [[store]]. With that
 line the store is this very drive, wherever else its folder might lead: a
 missing drive, an empty mount point or another drive is waited for. A marker
-that is there already is never changed.`,
+that is there already is never changed.
+
+An empty folder is refused for a store that the catalog knows bags in: its drive
+may not be mounted. --new-drive says that a new one takes its place.`,
 		Example: "  ripstation store init local",
 		Args:    takes("a store's name"),
 		RunE: verb(func(ctx context.Context, args []string) error {
@@ -34,12 +40,14 @@ that is there already is never changed.`,
 			}
 			for _, s := range cfg.Stores {
 				if s.Name == args[0] {
-					return a.storeInit(ctx, s)
+					return a.storeInit(ctx, cfg, s, newDrive)
 				}
 			}
 			return usage("store %q: the configuration has no such store", args[0])
 		}),
-	})
+	}
+	init.Flags().BoolVar(&newDrive, "new-drive", false, "this is a new drive in the place of one that is lost with its bags")
+	cmd.AddCommand(init)
 	return cmd
 }
 
@@ -51,13 +59,40 @@ type initialised struct {
 	Made   bool   `json:"made"` // false: it was there
 }
 
-func (a *app) storeInit(ctx context.Context, s StoreConfig) error {
+// notMounted is an error for an empty folder where the catalog knows bags to be:
+// with a marker, what is left of a drive that is not mounted would be taken for
+// the store, and written to.
+func (a *app) notMounted(ctx context.Context, cfg *Config, s StoreConfig, d *archive.Dir) error {
+	if _, err := d.Marker(ctx); !errors.Is(err, archive.ErrAway) || !exists(s.Path) || !exists(cfg.Station.Catalog) {
+		return nil
+	}
+	l, err := openLocal(ctx, cfg, false)
+	if err != nil {
+		return err
+	}
+	used, err := usedStores(ctx, l.cat)
+	if err := errors.Join(err, l.Close()); err != nil {
+		return fault(err)
+	}
+	if !used[s.Name] {
+		return nil
+	}
+	return &web.Error{Code: web.CodeConflict, Message: fmt.Sprintf("store %s: the catalog knows bags in it, and the folder %s is not the store that holds them", s.Name, s.Path),
+		Hint: "is its drive mounted? If that is lost and this is a new drive in its place, say --new-drive"}
+}
+
+func (a *app) storeInit(ctx context.Context, cfg *Config, s StoreConfig, newDrive bool) error {
 	if s.Type != "directory" {
 		return usage("store %q: it is of type %s; only a directory has a marker", s.Name, s.Type)
 	}
 	d, err := archive.NewDir(archive.DirConfig{Name: s.Name, Root: s.Path})
 	if err != nil {
 		return err
+	}
+	if !newDrive {
+		if err := a.notMounted(ctx, cfg, s, d); err != nil {
+			return err
+		}
 	}
 	id, made, err := d.Init(ctx)
 	if err != nil {
