@@ -183,6 +183,11 @@ func (v *validator) s3(key string, s StoreConfig) {
 	if s.AccessKeyFile != "" && (s.Profile != "" || s.SharedConfig != "") {
 		v.add(key, "access_key_file and profile or shared_config_file exclude each other")
 	}
+	for _, k := range [][2]string{{"region", s.Region}, {"kms_key", s.KMSKey}} {
+		if strings.ContainsFunc(k[1], func(r rune) bool { return r <= ' ' || r > '~' }) {
+			v.add(key+"."+k[0], "%q cannot be; it has no spaces and nothing but ASCII in it", k[1])
+		}
+	}
 	v.oneOf(key+".checksums", s.Checksums, "auto", "crc64nvme", "md5")
 	keep, err := s.keep()
 	if err == nil {

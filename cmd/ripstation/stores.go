@@ -42,7 +42,7 @@ func openStore(ctx context.Context, s StoreConfig, used bool) (archive.Store, er
 		return archive.NewDir(archive.DirConfig{Name: s.Name, Root: s.Path, Create: !used, Marker: s.Marker})
 	}
 	st, err := openS3(ctx, s)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && (s.AccessKeyFile != "" && !exists(s.AccessKeyFile) || s.SecretKeyFile != "" && !exists(s.SecretKeyFile)) {
 		return nil, fmt.Errorf("%w; keys that systemd hands to the service are there only while it runs: start the station and it does this with them, or give the keys' whole path in the configuration", err)
 	}
 	return st, err
