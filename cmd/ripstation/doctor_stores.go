@@ -111,7 +111,7 @@ func (e *examiner) skew(ctx context.Context, about string, st *archive.S3) {
 	}
 	text := "it agrees with the server's to 2 seconds"
 	if skew.Abs() > 2*time.Second {
-		text = fmt.Sprintf("the server's is %v before this machine's", skew)
+		text = fmt.Sprintf("the server's is %v ahead of this machine's", skew)
 		if skew < 0 {
 			text = fmt.Sprintf("the server's is %v behind this machine's", -skew)
 		}

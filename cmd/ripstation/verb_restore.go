@@ -136,7 +136,8 @@ func (a *app) restore(ctx context.Context, id, dir string, in restoring) error {
 		if a.json {
 			err = errors.Join(err, a.printJSON(res))
 		} else if err == nil || res.Files > 0 {
-			fmt.Fprint(a.out, res.line())
+			_, werr := fmt.Fprint(a.out, res.line())
+			err = errors.Join(err, werr)
 		}
 	}
 	if err != nil {
@@ -294,6 +295,11 @@ func (a *app) restoreAll(ctx context.Context, dir string, in restoring) error {
 		return err
 	}
 	defer b.Close()
+	if in.from != "" {
+		if _, err := b.configured(in.from); err != nil {
+			return err
+		}
+	}
 	if b.local.cat == nil {
 		return &web.Error{Code: web.CodeNotFound, Message: fmt.Sprintf("nothing has been recorded yet; there is no catalog at %s", b.cfg.Station.Catalog),
 			Hint: "`restore ID DIR --from STORE` needs none"}
