@@ -29,7 +29,7 @@ test: setup
 e2e: build
 	scripts/e2e-bench.sh
 	scripts/versitygw.sh
-	go test -v -count=1 -timeout 25m ./e2e/...
+	go test -v -count=1 -timeout 40m ./e2e/...
 
 # An upload of 40 parts whose client, or server, is killed at every request.
 kill-matrix: setup
