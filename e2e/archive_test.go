@@ -32,7 +32,6 @@ func TestDiscIsArchivedInOrder(t *testing.T) {
 		bench.Step{What: "the insertion", Match: bench.Tray("a0", "inserted")},
 		bench.Step{What: "the first sector's reading", Match: bench.ReadOf("a0", 0, 1)},
 		bench.Step{What: "the last sector's reading", Match: bench.ReadOf("a0", sectors-1, 1)},
-		bench.Step{What: "the image's upload", Match: bench.S3("CreateMultipartUpload", "data/image.iso")},
 		bench.Step{What: "the image's part", Match: bench.S3("UploadPart", "data/image.iso")},
 		bench.Step{What: "the image's completion", Match: bench.S3("CompleteMultipartUpload", "data/image.iso")},
 		bench.Step{What: "the tag manifest", Match: bench.S3("PutObject", "tagmanifest-sha512.txt")},

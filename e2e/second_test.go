@@ -43,7 +43,7 @@ func TestSecondStationFromTheBucketAlone(t *testing.T) {
 
 	const away = "/etc/ripstation/second.toml"
 	s.write(away, strings.ReplaceAll(s.conf, service+"/", service+"/second/"), 0o644)
-	s.must("install", "-d", "-o", "ripstation", "-g", "ripstation", service+"/second")
+	s.must("sh", "-c", "mkdir "+service+"/second && chown ripstation:ripstation "+service+"/second")
 	second := s.station(away)
 	second.must("catalog", "rebuild", "--from", "archive")
 	if got := second.must("catalog", "export", "--canonical"); got != want {

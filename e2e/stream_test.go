@@ -21,16 +21,18 @@ func TestServerDiesAndComesBackInMidRead(t *testing.T) {
 	d := s.drive("n0", pace(1<<20), nil)
 	s.start("")
 	s.insert(d, m)
+	s.midRead(d, partSectors/2)
+	probed := s.Log.Mark() // udev has looked at the disc's end before
 	s.await("the first part", bench.S3("UploadPart", "data/image.iso"))
 	s.s3.Kill()
 	s.Log.Note("the S3 server is killed")
-	if _, ok := s.Log.First(s.from, bench.ReadOf("n0", sectors-1, 1)); ok {
+	if _, ok := s.Log.First(probed, bench.ReadOf("n0", sectors-1, 1)); ok {
 		t.Fatal("the disc was read to its end before the first part was in the store")
 	}
 	if got := s.bags(); len(got) != 0 {
 		t.Errorf("the bucket shows %v while the disc is read", got)
 	}
-	gone := s.reading(d)
+	gone := s.reading(d, probed)
 	s.await("reading without a server", bench.ReadOf("n0", gone+partSectors/4, 200))
 	s.s3.Restart()
 	s.Log.Note("the S3 server runs again")
@@ -122,10 +124,10 @@ func TestStoreDarkUnderEachPolicy(t *testing.T) {
 	}
 }
 
-// reading is the address that a drive was last asked for.
-func (s *rig) reading(d *bench.Drive) (lba int64) {
+// reading is the address that a drive was last asked for since a mark.
+func (s *rig) reading(d *bench.Drive, from int) (lba int64) {
 	s.t.Helper()
-	for _, e := range s.Log.Since(s.from, bench.ReadOf(d.Name, 0, 1<<31)) {
+	for _, e := range s.Log.Since(from, bench.ReadOf(d.Name, 0, 1<<31)) {
 		lba = int64(e.Drive.LBA) + int64(e.Drive.Count)
 	}
 	return lba
