@@ -42,7 +42,8 @@ func TestSecondStationFromTheBucketAlone(t *testing.T) {
 	want := first.must("catalog", "export", "--canonical")
 
 	const away = "/etc/ripstation/second.toml"
-	s.write(away, strings.ReplaceAll(s.conf, service+"/", service+"/second/"), 0o644)
+	own := strings.NewReplacer(service+"/", service+"/second/", "ripstation.sock", "second.sock")
+	s.write(away, own.Replace(s.conf), 0o644)
 	s.must("sh", "-c", "mkdir "+service+"/second && chown ripstation:ripstation "+service+"/second")
 	second := s.station(away)
 	second.must("catalog", "rebuild", "--from", "archive")
