@@ -24,13 +24,18 @@ func (s *rig) bags() []string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for i, f := range found {
-		if found[i], err = filepath.Rel(s.s3.File(bucket, ""), f); err != nil {
+	var bags []string
+	for _, f := range found {
+		name, err := filepath.Rel(s.s3.File(bucket, ""), f)
+		if err != nil {
 			s.t.Fatal(err)
 		}
+		if filepath.Dir(name) != "probe" { // random names, some with a v in front
+			bags = append(bags, name)
+		}
 	}
-	slices.Sort(found)
-	return found
+	slices.Sort(bags)
+	return bags
 }
 
 // bag holds the one bag of a carrier against the disc it was made of, with

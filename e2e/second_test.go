@@ -60,7 +60,7 @@ func TestSecondStationFromTheBucketAlone(t *testing.T) {
 			t.Errorf("restore %s: exit %d, want %d\n%s", of.id, exit, of.exit, out)
 		}
 		sum := sha512.Sum512(of.want)
-		if found := s.must("sh", "-c", "find "+service+"/second/restored -name image.iso | xargs sha512sum"); !strings.Contains(found, hex.EncodeToString(sum[:])) {
+		if found := s.must("sh", "-c", "find "+service+"/second/restored -name image.iso -exec sha512sum {} +"); !strings.Contains(found, hex.EncodeToString(sum[:])) {
 			t.Errorf("no image that was restored is the disc's:\n%s", found)
 		}
 	}
