@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"ripstation/archive"
@@ -189,8 +190,8 @@ func TestSendRetries(t *testing.T) {
 	}}}); err != nil {
 		t.Fatal(err)
 	}
-	if waits != 2*len(seen) || src.n != 2*int64(len(bigImage)) {
-		t.Errorf("%d waits for %d steps, %d bytes read", waits, len(seen), src.n)
+	if waits != 2*len(seen) || src.n.Load() != 2*int64(len(bigImage)) {
+		t.Errorf("%d waits for %d steps, %d bytes read", waits, len(seen), src.n.Load())
 	}
 	// What cannot mend is not asked about.
 	w.fail = func(op, key string, n int) error { return fmt.Errorf("no: %w", archive.ErrPermanent) }
@@ -203,12 +204,12 @@ func TestSendRetries(t *testing.T) {
 
 type countingSource struct {
 	io.ReaderAt
-	n int64
+	n atomic.Int64
 }
 
 func (c *countingSource) ReadAt(p []byte, off int64) (int, error) {
 	n, err := c.ReaderAt.ReadAt(p, off)
-	c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }
 

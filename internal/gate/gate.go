@@ -50,9 +50,11 @@ type Gate struct {
 	target *url.URL
 	client *http.Transport
 
-	mu   sync.Mutex
-	stop func(r Request, p Point) bool
-	seen []*Request
+	mu     sync.Mutex
+	ended  *sync.Cond // of a request
+	active int        // requests under way
+	stop   func(r Request, p Point) bool
+	seen   []*Request
 }
 
 // Open puts a gate before the server at endpoint until the test ends.
@@ -63,6 +65,7 @@ func Open(t testing.TB, endpoint string) *Gate {
 		t.Fatal(err)
 	}
 	g := &Gate{target: target, client: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
+	g.ended = sync.NewCond(&g.mu)
 	s := httptest.NewServer(g)
 	t.Cleanup(s.Close)
 	g.URL = s.URL
@@ -78,10 +81,14 @@ func (g *Gate) Set(stop func(r Request, p Point) bool) {
 	g.stop, g.seen = stop, nil
 }
 
-// Seen gives the requests since Set.
+// Seen gives the requests since Set. It waits for those under way: a client
+// that was killed may have sent more than the server has by then.
 func (g *Gate) Seen() []Request {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	for g.active > 0 {
+		g.ended.Wait()
+	}
 	all := make([]Request, len(g.seen))
 	for i, r := range g.seen {
 		all[i] = *r
@@ -126,7 +133,14 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := &Request{N: len(g.seen), Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Length: r.ContentLength}
 	g.seen = append(g.seen, q)
 	stop := g.stop
+	g.active++
 	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.active--
+		g.ended.Broadcast()
+	}()
 	asked := *q
 	at := func(p Point) bool { return stop != nil && stop(asked, p) }
 	if at(Before) {
