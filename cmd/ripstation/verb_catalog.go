@@ -55,7 +55,10 @@ nothing is left, and it can be started again.
 
 Copies in that store are "unknown" afterwards until they are read ("ripstation
 audit --full"), those in other stores are what the events say. What could not
-be taken is told, and the exit code is 4 then; 5 when the store could not be read.`,
+be taken is told, and the exit code is 4 then; 5 when the store could not be read.
+
+What a command recorded while no station was running (verify, restore, annotate)
+reaches the stores when one runs again. Before that no rebuild can know of it.`,
 		Example: "  ripstation catalog rebuild --from cloud\n  ripstation catalog rebuild --from local --catalog new.db --json",
 		Args:    takes(),
 		RunE: verb(func(ctx context.Context, _ []string) error {
