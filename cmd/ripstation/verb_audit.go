@@ -46,21 +46,9 @@ not everything could be looked at.`,
 }
 
 func (a *app) audit(ctx context.Context, in web.AuditRequest) error {
-	cfg, err := loadConfig(a.config)
+	report, err := a.look(ctx, in)
 	if err != nil {
 		return err
-	}
-	in.Operator = operator(in.Operator, cfg)
-	b, err := a.books(ctx, cfg, true)
-	if err != nil {
-		return blind(ctx, err)
-	}
-	defer b.Close()
-	progress, done := a.auditBar()
-	report, err := b.Audit(ctx, in, progress)
-	done()
-	if err != nil {
-		return blind(ctx, err)
 	}
 	if a.json {
 		err = a.printJSON(report)
@@ -76,6 +64,30 @@ func (a *app) audit(ctx context.Context, in web.AuditRequest) error {
 		return &failure{code: exitBlind}
 	}
 	return nil
+}
+
+// look has the copies looked at, and shows how far that is.
+func (a *app) look(ctx context.Context, in web.AuditRequest) (report audit.Report, err error) {
+	cfg, err := loadConfig(a.config)
+	if err != nil {
+		return report, err
+	}
+	in.Operator = operator(in.Operator, cfg)
+	b, err := a.books(ctx, cfg, true)
+	if err != nil {
+		return report, blind(ctx, err)
+	}
+	defer b.Close()
+	progress, done := a.auditBar()
+	report, err = b.Audit(ctx, in, progress)
+	done()
+	if e := (*web.Error)(nil); in.Disc != "" && errors.As(err, &e) && e.Code != web.CodeFailed {
+		return report, err // there is no such disc, or more than one
+	}
+	if err != nil {
+		err = blind(ctx, err)
+	}
+	return report, err
 }
 
 // blind is an audit that came to no result.

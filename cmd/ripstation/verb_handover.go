@@ -225,7 +225,10 @@ func (p *parcel) file(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := archive.CheckSpace(filepath.Dir(name), p.size()); err != nil {
+	switch err := archive.CheckSpace(filepath.Dir(name), p.size()); {
+	case errors.Is(err, archive.ErrNoSpace):
+		return noRoom(err)
+	case err != nil:
 		return err
 	}
 	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)

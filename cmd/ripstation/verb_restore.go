@@ -181,7 +181,7 @@ func (b *bags) restore(ctx context.Context, id, dir string, in restoring, progre
 		case errors.Is(err, archive.ErrNoCopy), errors.Is(err, archive.ErrUnread), len(got.Flaws) > 0 && !errors.Is(err, archive.ErrInTheWay):
 			err = b.unreadable(ctx, err, g.Retrieval)
 		case errors.Is(err, archive.ErrNoSpace):
-			err = &web.Error{Code: web.CodeFailed, Message: err.Error(), Err: err, Hint: "make room there, or choose another folder; nothing was begun"}
+			err = noRoom(err)
 		case errors.Is(err, archive.ErrInTheWay):
 			err = &web.Error{Code: web.CodeConflict, Message: err.Error(), Err: err, Hint: "move it away, or choose another folder"}
 		}
@@ -391,4 +391,9 @@ func severity(code int) int {
 		}
 	}
 	return exitBlind
+}
+
+// noRoom says what to do where a disc's files do not fit.
+func noRoom(err error) error {
+	return &web.Error{Code: web.CodeFailed, Message: err.Error(), Err: err, Hint: "make room there, or choose another folder; nothing was begun"}
 }

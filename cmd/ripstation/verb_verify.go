@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -46,24 +45,12 @@ and none was found wrong.`,
 }
 
 func (a *app) verify(ctx context.Context, in web.AuditRequest) error {
-	cfg, err := loadConfig(a.config)
+	report, err := a.look(ctx, in)
 	if err != nil {
 		return err
 	}
-	in.Operator = operator(in.Operator, cfg)
-	b, err := a.books(ctx, cfg, true)
-	if err != nil {
-		return blind(ctx, err)
-	}
-	defer b.Close()
-	progress, done := a.auditBar()
-	report, err := b.Audit(ctx, in, progress)
-	done()
-	if e := (*web.Error)(nil); errors.As(err, &e) && e.Code != web.CodeFailed {
-		return err // there is no such disc, or more than one
-	}
-	if err != nil {
-		return blind(ctx, err)
+	if len(report.Each) == 0 && in.Store == "" && in.Version == 0 {
+		return &failure{exitBlind, fmt.Errorf("disc %s has no copy that could be read; `ripstation show %s` says why", one(in.Disc), one(in.Disc))}
 	}
 	if len(report.Each) == 0 {
 		return &failure{exitBlind, fmt.Errorf("disc %s has no such copy; `ripstation show %s` lists those that it has", one(in.Disc), one(in.Disc))}
