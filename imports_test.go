@@ -51,6 +51,7 @@ var rooms = map[string][]string{
 	"internal/simdrive/iscsi":   {"internal/simdrive"},
 	"internal/simdrive/preload": {"internal/simdrive"},
 	"internal/simbench":         {"mmc", "internal/simdrive", "internal/isoimage"},
+	"internal/operator":         {"internal/simdrive", "internal/isoimage"},
 	"internal/bench":            {"station", "catalog", "archive", "mmc", "internal/simbench", "internal/simdrive", "internal/simdrive/preload", "internal/isoimage"},
 	"internal/zdeps":            {},
 }

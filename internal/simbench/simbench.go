@@ -64,7 +64,7 @@ func (b *Bench) Add(o simdrive.Options) *Slot {
 	b.mu.Lock()
 	b.slots[key] = s
 	b.mu.Unlock()
-	b.push(disc.DriveEvent{Kind: disc.EventDriveAdded, Drive: s.Info})
+	b.push(disc.DriveEvent{Kind: disc.EventDriveAdded, Drive: b.info(s)})
 	return s
 }
 
@@ -72,24 +72,54 @@ func (b *Bench) Add(o simdrive.Options) *Slot {
 func (b *Bench) moved(s *Slot, e simdrive.Event) {
 	switch op := strings.TrimPrefix(e.Op, "button pressed: "); {
 	case op == "tray is locked":
-		b.push(disc.DriveEvent{Kind: disc.EventEjectRequested, Drive: s.Info})
+		b.push(disc.DriveEvent{Kind: disc.EventEjectRequested, Drive: b.info(s)})
 	case op == "tray opened" || op == "tray forced open":
-		b.push(disc.DriveEvent{Kind: disc.EventRemoved, Drive: s.Info})
+		b.push(disc.DriveEvent{Kind: disc.EventRemoved, Drive: b.info(s)})
 	case op == "tray closed" || op == "tray pushed in" || strings.HasPrefix(op, "inserted "):
 		s.seq.Add(1)
-		b.push(disc.DriveEvent{Kind: disc.EventInserted, Drive: s.Info, Insertion: b.insertion(s)})
+		b.push(disc.DriveEvent{Kind: disc.EventInserted, Drive: b.info(s), Insertion: b.insertion(s)})
 	}
 }
 
 func (b *Bench) insertion(s *Slot) disc.Insertion {
-	return disc.Insertion{DriveKey: s.Info.Key, BootID: b.boot, DiskSeq: s.seq.Load()}
+	return disc.Insertion{DriveKey: b.info(s).Key, BootID: b.boot, DiskSeq: s.seq.Load()}
 }
 
 // SpuriousChange reports a media change that did not happen, as drives do
 // after a bus reset: a new insertion key for the same disc.
 func (b *Bench) SpuriousChange(s *Slot) {
 	s.seq.Add(1)
-	b.push(disc.DriveEvent{Kind: disc.EventInserted, Drive: s.Info, Insertion: b.insertion(s)})
+	b.push(disc.DriveEvent{Kind: disc.EventInserted, Drive: b.info(s), Insertion: b.insertion(s)})
+}
+
+// Unplug takes a drive off the bus, with the disc in it, as a USB bridge does
+// that drops out.
+func (b *Bench) Unplug(s *Slot) {
+	s.Vanish()
+	b.push(disc.DriveEvent{Kind: disc.EventDriveGone, Drive: b.info(s)})
+}
+
+// Replug brings a drive back under another node, with whatever is in it: the
+// key is the same, the insertion another one.
+func (b *Bench) Replug(s *Slot, node string) {
+	b.mu.Lock()
+	s.Info.Node = node
+	b.mu.Unlock()
+	s.Release()
+	s.Return()
+	b.push(disc.DriveEvent{Kind: disc.EventDriveAdded, Drive: b.info(s)})
+	switch s.Tray() {
+	case disc.TrayOpen, disc.TrayEmpty:
+		return
+	}
+	s.seq.Add(1)
+	b.push(disc.DriveEvent{Kind: disc.EventInserted, Drive: b.info(s), Insertion: b.insertion(s)})
+}
+
+func (b *Bench) info(s *Slot) disc.Drive {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return s.Info
 }
 
 // push never blocks: a drive calls it in the middle of a command.
@@ -138,25 +168,40 @@ type Drive struct {
 
 // Open opens a drive by its key or its name.
 func (b *Bench) Open(_ context.Context, d disc.Drive) (*Drive, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s := b.slots[d.Key]
-	for _, other := range b.slots {
-		if s == nil && d.Node != "" && other.Info.Node == d.Node {
-			s = other
-		}
-	}
+	s := b.find(d)
 	if s == nil {
 		return nil, fmt.Errorf("no simulated drive %q", d.Key+d.Node)
 	}
 	return &Drive{Drive: mmc.New(s.Transport()), bench: b, slot: s}, nil
 }
 
+// find gives the slot without the lock: a drive tells of its tray while it
+// holds its own.
+func (b *Bench) find(d disc.Drive) *Slot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := b.slots[d.Key]; s != nil {
+		return s
+	}
+	for _, s := range b.slots {
+		if d.Node != "" && s.Info.Node == d.Node {
+			return s
+		}
+	}
+	return nil
+}
+
 // Insertion is the arrival of what is in the drive.
 func (d *Drive) Insertion(context.Context) (disc.Insertion, error) {
+	gone := &disc.ReadError{Op: "insertion", Class: disc.ClassGone, LBA: -1}
+	select {
+	case <-d.slot.Gone():
+		return disc.Insertion{}, gone
+	default:
+	}
 	switch d.slot.Tray() {
 	case disc.TrayOpen, disc.TrayEmpty:
-		return disc.Insertion{}, &disc.ReadError{Op: "insertion", Class: disc.ClassGone, LBA: -1}
+		return disc.Insertion{}, gone
 	}
 	return d.bench.insertion(d.slot), nil
 }

@@ -1,0 +1,375 @@
+package nights
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"ripstation/archive"
+	"ripstation/audit"
+	"ripstation/catalog"
+	"ripstation/disc"
+	"ripstation/internal/operator"
+	"ripstation/station"
+)
+
+// The night is over when for this long nothing has changed: longer than the
+// longest wait between two tries.
+const stillFor, mostSettling = 2 * time.Hour, 72 * time.Hour
+
+// settle waits until nothing changes any more.
+func (l *life) settle(ctx context.Context) error {
+	var before string
+	since := time.Now()
+	for end := time.Now().Add(mostSettling); time.Now().Before(end); {
+		now, err := l.outline(ctx)
+		if err != nil {
+			return err
+		}
+		if now != before {
+			before, since = now, time.Now()
+		}
+		if time.Since(since) >= stillFor {
+			return nil
+		}
+		select {
+		case <-time.After(time.Minute):
+		case what := <-l.end:
+			return errors.New("a life was to end (" + what + ") when the night was over")
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return fmt.Errorf("the station does not come to rest in %s: %s", mostSettling, before)
+}
+
+// outline is what changes while the station works.
+func (l *life) outline(ctx context.Context) (string, error) {
+	var s strings.Builder
+	st := l.station.Status()
+	for _, j := range st.Jobs {
+		fmt.Fprintf(&s, "%s %s %v\n", j.ID, j.Step, j.Copies)
+	}
+	for _, b := range st.Bays {
+		fmt.Fprintf(&s, "%s %s %s\n", b.Drive.Key, b.Word, b.ID)
+	}
+	for _, w := range l.stores {
+		ids, err := l.catalog.Unsent(ctx, w.Name(), "", 1000)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&s, "%s has not got the events of %v\n", w.Name(), ids)
+	}
+	return s.String(), nil
+}
+
+// morning is what must be so when the station has been stopped.
+type morning struct {
+	*life
+	flaws []string
+}
+
+func (m *morning) flaw(format string, v ...any) { m.flaws = append(m.flaws, fmt.Sprintf(format, v...)) }
+
+// morning holds all that the station left behind against the night. An error
+// is one of the looking.
+func (l *life) morning(ctx context.Context, status station.Status) ([]string, error) {
+	m := &morning{life: l, flaws: []string{}}
+	c, err := catalog.Open(ctx, l.path("catalog.db"))
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	problems, err := c.IntegrityCheck(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range problems {
+		m.flaw("catalog: %v", p)
+	}
+	what, err := m.account(ctx, c, status)
+	if err != nil {
+		return nil, err
+	}
+	diary := l.hand.Diary()
+	m.flaws = append(m.flaws, operator.Account(l.night, diary, what)...)
+	for _, f := range []func(context.Context, *catalog.Catalog) error{m.rebuilt, m.audited, m.uploads} {
+		if err := f(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	m.spool(status)
+	return m.flaws, nil
+}
+
+func (m *morning) driveOf(key string) int {
+	for n, s := range m.slots {
+		if s.Info.Key == key {
+			return n
+		}
+	}
+	return -1
+}
+
+// account puts what the station has to show into the operator's words.
+func (m *morning) account(ctx context.Context, c *catalog.Catalog, status station.Status) (what operator.Morning, err error) {
+	list, err := c.List(ctx, catalog.Filter{})
+	if err != nil {
+		return what, err
+	}
+	for _, s := range list {
+		v, err := c.Show(ctx, s.ID)
+		if err != nil {
+			return what, err
+		}
+		car := operator.Carrier{ID: s.ID}
+		if v.Item != nil {
+			car.Item = *v.Item
+		}
+		for _, p := range v.Captures {
+			car.Captures = append(car.Captures, operator.Capture{Drive: m.driveOf(p.Drive.Key), Insertion: p.Insertion, Started: p.Started, Outcome: string(p.Outcome)})
+		}
+		next, err := c.NextVersion(ctx, s.ID)
+		if err != nil {
+			return what, err
+		}
+		for version := 1; version < next; version++ {
+			img, err := m.image(ctx, c, s.ID, version)
+			if err != nil {
+				return what, err
+			}
+			car.Images = append(car.Images, img...)
+		}
+		what.Carriers = append(what.Carriers, car)
+	}
+	jobs, err := filepath.Glob(m.path("spool/*/job.json"))
+	if err != nil {
+		return what, err
+	}
+	for _, path := range jobs {
+		var j struct {
+			ID        string
+			Step      string
+			Insertion disc.Insertion
+			Created   time.Time
+		}
+		b, err := os.ReadFile(path)
+		if err == nil {
+			err = json.Unmarshal(b, &j)
+		}
+		if err != nil {
+			return what, err
+		}
+		what.Jobs = append(what.Jobs, operator.Job{ID: j.ID, Step: j.Step, Drive: m.driveOf(j.Insertion.DriveKey), Insertion: j.Insertion, Created: j.Created})
+	}
+	all, err := notes[told](m.path(noticesFile))
+	if err != nil {
+		return what, err
+	}
+	for _, n := range all {
+		what.Notices = append(what.Notices, operator.Notice{At: n.Time, Drive: m.driveOf(n.Drive), ID: n.ID, Word: string(n.Word), Text: n.Text, Final: n.Final, Outcome: string(n.Outcome),
+			Ejecting: n.Word == station.WordEjected})
+	}
+	lives, err := notes[moment](m.path(livesFile))
+	if err != nil {
+		return what, err
+	}
+	what.Interrupted = func(a *operator.Arrival) (n int) {
+		within := func(from, to time.Time) bool { return !to.Before(a.From) && (a.To.IsZero() || from.Before(a.To)) }
+		for _, l := range lives {
+			if f := m.fault(l.Fault); l.Fault >= 0 && (l.What == "killed" || l.What == "fault") && within(l.At, l.At.Add(f.For)) &&
+				(f.What.Life() || f.Drive == a.Drive && (f.What == operator.Wedged || f.What == operator.Unplugged || f.What == operator.Spurious)) {
+				n++
+			}
+		}
+		return n
+	}
+	what.Awake = func(from, to time.Time) (d time.Duration) {
+		for i, l := range lives {
+			if l.What != "begins" {
+				continue
+			}
+			end := l.At
+			for _, next := range lives[i+1:] {
+				if next.What == "begins" {
+					break
+				}
+				end = next.At
+			}
+			begin := l.At
+			if from.After(begin) {
+				begin = from
+			}
+			if to.Before(end) {
+				end = to
+			}
+			d += max(end.Sub(begin), 0)
+		}
+		return d
+	}
+	return what, nil
+}
+
+// image is one version of a carrier in each store that the catalog says has it.
+func (m *morning) image(ctx context.Context, c *catalog.Catalog, id string, version int) (all []operator.Image, err error) {
+	record, err := c.Record(ctx, id, version)
+	if err != nil {
+		return nil, err
+	}
+	var r struct {
+		Image struct {
+			State   string
+			Sectors disc.Counts
+		}
+	}
+	if err := json.Unmarshal(record, &r); err != nil {
+		return nil, err
+	}
+	copies, err := c.Copies(ctx, id, version)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range m.stores {
+		i := slices.IndexFunc(copies, func(p catalog.Copy) bool { return p.Store == w.Name() })
+		if i < 0 || copies[i].State != catalog.ReadBack {
+			m.flaw("carrier %s, version %d: every fault is over, and the copy in %s is %v", id, version, w.Name(), copies)
+			continue
+		}
+		all = append(all, operator.Image{Store: w.Name(), Version: version, State: r.Image.State, Missing: r.Image.Sectors.Missing(), Bytes: func() ([]byte, error) {
+			f, err := w.Dir.Read(ctx, fmt.Sprintf("%s/v%d/data/image.iso", id, version), 0, -1)
+			if err != nil {
+				return nil, err
+			}
+			defer f.Close()
+			return io.ReadAll(f)
+		}})
+	}
+	return all, nil
+}
+
+// rebuilt makes the catalog anew from each store: it must say the same.
+func (m *morning) rebuilt(ctx context.Context, c *catalog.Catalog) error {
+	var want bytes.Buffer
+	if err := c.ExportCanonical(ctx, &want); err != nil {
+		return err
+	}
+	for _, w := range m.stores {
+		fresh, err := catalog.Open(ctx, m.path("rebuilt-"+w.Name()+".db"))
+		if err != nil {
+			return err
+		}
+		report, err := audit.Rebuild(ctx, audit.RebuildConfig{Catalog: fresh, Store: w.Dir})
+		var got bytes.Buffer
+		if err == nil {
+			err = fresh.ExportCanonical(ctx, &got)
+		}
+		if err := errors.Join(err, fresh.Close()); err != nil {
+			return err
+		}
+		for _, f := range report.Findings {
+			m.flaw("rebuild from %s: %v", w.Name(), f)
+		}
+		if !bytes.Equal(got.Bytes(), want.Bytes()) {
+			m.flaw("the catalog made anew from %s is another one: %s", w.Name(), firstDifference(want.String(), got.String()))
+		}
+	}
+	return nil
+}
+
+func firstDifference(want, got string) string {
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range min(len(w), len(g)) {
+		if w[i] == g[i] {
+			continue
+		}
+		at := 0
+		for at < min(len(w[i]), len(g[i])) && w[i][at] == g[i][at] {
+			at++
+		}
+		from := max(at-200, 0)
+		return fmt.Sprintf("line %d of %d and %d: %.600s\nbecame %.600s", i+1, len(w), len(g), w[i][from:], g[i][from:])
+	}
+	return fmt.Sprintf("%d lines became %d", len(w), len(g))
+}
+
+// audited reads every copy in full.
+func (m *morning) audited(ctx context.Context, c *catalog.Catalog) error {
+	var stores []archive.Store
+	for _, w := range m.stores {
+		stores = append(stores, w.Dir)
+	}
+	report, err := audit.Run(ctx, audit.Config{Catalog: c, Stores: stores, Full: true})
+	if err != nil {
+		return err
+	}
+	for _, f := range report.Findings {
+		m.flaw("audit: %v", f)
+	}
+	return nil
+}
+
+// uploads asks what unfinished uploads are left: only a disc that is not read
+// to its end may have one.
+func (m *morning) uploads(ctx context.Context, _ *catalog.Catalog) error {
+	for _, w := range m.stores {
+		for u, err := range w.Dir.Unfinished(ctx) {
+			if err != nil {
+				return err
+			}
+			id, _, _ := strings.Cut(u.Key, "/")
+			if _, err := os.Stat(m.path("spool/" + id + "/image.iso")); err != nil {
+				m.flaw("%s has an unfinished upload of %s, which nobody goes on with", w.Name(), u.Key)
+			}
+		}
+	}
+	return nil
+}
+
+// spool looks at what is left in it: jobs that wait for their discs, and
+// nothing else; and at the lock.
+func (m *morning) spool(status station.Status) {
+	words := map[string]station.BayStatus{}
+	for _, b := range status.Bays {
+		words[b.ID] = b
+	}
+	for _, j := range status.Jobs {
+		b, inDrive := words[j.ID]
+		switch {
+		case j.Step == station.StepDone && inDrive: // its disc never left the drive
+		case j.Step == station.StepDone:
+			m.flaw("job %s is done and still lies in the spool", j.ID)
+		case j.Step != station.StepIdentified && j.Step != station.StepReading:
+			m.flaw("every fault is over, and job %s is still %s: %+v", j.ID, j.Step, j.Copies)
+		case inDrive && b.Hint == "":
+			m.flaw("job %s is %s, and its disc lies in drive %s, which says %s: %s", j.ID, j.Step, b.Drive.Node, b.Word, b.Text)
+		}
+	}
+	entries, err := os.ReadDir(m.path("spool"))
+	if err != nil {
+		m.flaw("%v", err)
+	}
+	for _, e := range entries {
+		known := slices.ContainsFunc(status.Jobs, func(j station.JobStatus) bool { return j.ID == e.Name() })
+		if e.IsDir() && !known {
+			m.flaw("the spool holds %s, which is no job", e.Name())
+		}
+	}
+	f, err := os.Open(m.path("spool/lock"))
+	if err != nil {
+		m.flaw("%v", err)
+		return
+	}
+	defer f.Close()
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		m.flaw("the spool is still locked: %v", err)
+	}
+}

@@ -1,0 +1,100 @@
+package nights
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"ripstation/internal/crashpoint"
+	"ripstation/internal/operator"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// options are what the nights are drawn with.
+var options = operator.Options{Points: crashpoint.Names()}
+
+// setting reads a number from the environment.
+func setting(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		t.Fatalf("%s=%q is no number", name, text)
+	}
+	return n
+}
+
+// TestNights plays NIGHTS nights from seed SEED on: 30 unless it is told.
+func TestNights(t *testing.T) {
+	if os.Getenv(lifeVariable) != "" {
+		return
+	}
+	nights, first := setting(t, "NIGHTS", 30), setting(t, "SEED", 1)
+	tokens := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range nights {
+		seed := uint64(first + i)
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			t.Parallel()
+			tokens <- struct{}{}
+			defer func() { <-tokens }()
+			n := operator.Draw(seed, options)
+			flaws := aNight(t, n)
+			if len(flaws) == 0 {
+				return
+			}
+			t.Errorf("%d flaws:\n%s", len(flaws), strings.Join(flaws, "\n"))
+			if tries := setting(t, "SHRINK", 60); tries > 0 {
+				n = shrink(n, tries, func(less operator.Night) bool { return len(aNight(t, less)) > 0 })
+				t.Logf("the fewest acts and faults that still fail:\n%s\n%s", script(n), strings.Join(aNight(t, n), "\n"))
+			}
+		})
+	}
+}
+
+// aNight plays one night in a folder of its own.
+func aNight(t *testing.T, n operator.Night) []string {
+	t.Helper()
+	dir, err := os.MkdirTemp(root(t), "night-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep := os.Getenv("KEEP") != ""
+	defer func() {
+		if !keep {
+			os.RemoveAll(dir)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	flaws, err := play(ctx, dir, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if keep {
+		t.Logf("the night lies in %s", dir)
+	}
+	return flaws
+}
+
+// root is where the nights' folders are made: in memory where that can be, as
+// syncing is no test of anything in a process that is only killed.
+func root(t *testing.T) string {
+	const memory, enough = "/dev/shm", 1 << 30
+	var fs unix.Statfs_t
+	if err := unix.Statfs(memory, &fs); err == nil && fs.Bavail*uint64(fs.Bsize) > enough && unix.Access(memory, unix.W_OK) == nil {
+		return memory
+	}
+	return os.TempDir()
+}

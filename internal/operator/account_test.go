@@ -1,0 +1,79 @@
+package operator_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ripstation/disc"
+	"ripstation/internal/operator"
+)
+
+// A morning that is as it should be has no flaw, and each that is not has the
+// one that is told.
+func TestAccount(t *testing.T) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	n := operator.Night{Drives: 1, Discs: []operator.Disc{
+		{Number: 0, Model: 0, Kind: operator.Pressed, Item: "A", Label: "X", Seed: 1 << 8, Sectors: 300},
+		{Number: 1, Model: 1, Kind: operator.Scratched, Item: "B", Label: "Y", Seed: 2 << 8, Sectors: 300, Bad: []disc.Extent{{Start: 100, Count: 2}}},
+	}}
+	key := func(seq uint64) disc.Insertion { return disc.Insertion{DriveKey: "S", BootID: "b", DiskSeq: seq} }
+	whole := disc.Extent{Count: 300}
+	diary := []operator.Entry{
+		{At: at, What: operator.Scan, Drive: -1, Disc: -1, Code: "A"},
+		{At: at.Add(5 * time.Second), What: operator.Closed, Drive: 0, Disc: 0, Insertion: key(1)},
+		{At: at.Add(9 * time.Second), What: operator.Read, Drive: 0, Disc: 0, Read: whole},
+		{At: at.Add(5 * time.Minute), What: operator.Ejected, Drive: 0, Disc: 0},
+		{At: at.Add(6 * time.Minute), What: operator.Closed, Drive: 0, Disc: 1, Insertion: key(2)},
+		{At: at.Add(7 * time.Minute), What: operator.Read, Drive: 0, Disc: 1, Read: whole},
+		{At: at.Add(9 * time.Minute), What: operator.Ejected, Drive: 0, Disc: 1},
+	}
+	image := func(d int, missing int64) operator.Image {
+		state := "complete"
+		if missing > 0 {
+			state = "incomplete"
+		}
+		return operator.Image{Store: "s", Version: 1, State: state, Missing: missing, Bytes: func() ([]byte, error) { return n.Discs[d].Bytes() }}
+	}
+	good := func() operator.Morning {
+		return operator.Morning{Carriers: []operator.Carrier{
+			{ID: "a", Item: "A", Captures: []operator.Capture{{Insertion: key(1)}}, Images: []operator.Image{image(0, 0)}},
+			{ID: "b", Captures: []operator.Capture{{Insertion: key(2)}}, Images: []operator.Image{image(1, 2)}},
+		}, Notices: []operator.Notice{{At: at.Add(5 * time.Minute), ID: "a", Ejecting: true}, {At: at.Add(9 * time.Minute), ID: "b", Ejecting: true}}}
+	}
+	for name, c := range map[string]struct {
+		change func(m *operator.Morning, d *[]operator.Entry)
+		want   string
+	}{
+		"as it should be": {func(*operator.Morning, *[]operator.Entry) {}, ""},
+		"images swapped": {func(m *operator.Morning, _ *[]operator.Entry) {
+			m.Carriers[0].Images, m.Carriers[1].Images = m.Carriers[1].Images, m.Carriers[0].Images
+		}, "is not what its disc bears"},
+		"damage untold":   {func(m *operator.Morning, _ *[]operator.Entry) { m.Carriers[1].Images[0].Missing = 0 }, "lacks 2"},
+		"called complete": {func(m *operator.Morning, _ *[]operator.Entry) { m.Carriers[1].Images[0].State = "complete" }, "told as complete"},
+		"another's name":  {func(m *operator.Morning, _ *[]operator.Entry) { m.Carriers[1].Item = "A" }, "is said to be item A"},
+		"two discs, one card": {func(m *operator.Morning, _ *[]operator.Entry) {
+			m.Carriers[0].Captures = append(m.Carriers[0].Captures, operator.Capture{Insertion: key(2)})
+		}, "two discs"},
+		"no disc":            {func(m *operator.Morning, _ *[]operator.Entry) { m.Carriers[0].Captures[0].Insertion = key(9) }, "nobody put in"},
+		"no record":          {func(m *operator.Morning, _ *[]operator.Entry) { m.Carriers = m.Carriers[:1] }, "nothing is known of it"},
+		"ejected, no record": {func(m *operator.Morning, _ *[]operator.Entry) { m.Carriers = m.Carriers[:1] }, "which has no record"},
+		"two bags": {func(m *operator.Morning, _ *[]operator.Entry) {
+			c := m.Carriers[0]
+			c.ID, c.Item = "c", ""
+			m.Carriers = append(m.Carriers, c)
+		}, "has 2 bags"},
+		"wrong eject": {func(m *operator.Morning, _ *[]operator.Entry) { m.Notices[1].ID = "a" }, "opened at 00:09:00 for carrier a"},
+		"read twice": {func(_ *operator.Morning, d *[]operator.Entry) {
+			*d = slices.Insert(*d, 3, operator.Entry{At: at.Add(4 * time.Minute), What: operator.Read, Drive: 0, Disc: 0, Read: whole})
+		}, "was read 2 times"},
+	} {
+		m, d := good(), slices.Clone(diary)
+		c.change(&m, &d)
+		flaws := operator.Account(n, d, m)
+		if all := strings.Join(flaws, "\n"); (c.want == "") != (len(flaws) == 0) || !strings.Contains(all, c.want) {
+			t.Errorf("%s: want %q; got:\n%s", name, c.want, all)
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package operator
+
+import (
+	"slices"
+	"time"
+)
+
+// Waits is the longest that a scan may wait for its disc: identity.hold, and
+// as long as a disc may go unnoticed.
+const Waits = 2*time.Minute + 15*time.Second
+
+// codes finds what may stand on each arrival's carrier (docs/decisions/0011): a
+// code that alone waited when the disc came, and was scanned for this drive or
+// for none. With two that wait, neither may. A disc that was in the drive
+// before need not count as one that came, so it may have the code and leave it
+// to the next.
+func codes(diary []Entry, all []*Arrival) {
+	type scanned struct {
+		code string
+		at   time.Time
+	}
+	var waiting []scanned
+	at := map[int][]scanned{} // by drive
+	next := 0
+	current := map[int]*Arrival{}
+	fresh := func(of []scanned, now time.Time) (still []scanned) {
+		for _, s := range of {
+			if now.Sub(s.at) <= Waits {
+				still = append(still, s)
+			}
+		}
+		return still
+	}
+	may := func(a *Arrival, code string) {
+		if !slices.Contains(a.Codes, code) {
+			a.Codes = append(a.Codes, code)
+		}
+	}
+	for _, e := range diary {
+		switch e.What {
+		case Scan:
+			s := scanned{e.Code, e.At}
+			if e.Drive < 0 {
+				waiting = append(slices.DeleteFunc(waiting, func(w scanned) bool { return w.code == e.Code }), s)
+				continue
+			}
+			if a := current[e.Drive]; a != nil {
+				may(a, e.Code)
+				continue
+			}
+			at[e.Drive] = append(at[e.Drive], s)
+		case Closed:
+			if e.Disc < 0 {
+				continue
+			}
+			a := all[next]
+			next++
+			current[e.Drive] = a
+			waiting, at[e.Drive] = fresh(waiting, e.At), fresh(at[e.Drive], e.At)
+			if len(waiting) == 1 {
+				may(a, waiting[0].code)
+			}
+			for _, s := range at[e.Drive] {
+				may(a, s.code)
+			}
+			if !a.Again {
+				waiting, at[e.Drive] = nil, nil
+			}
+		case Opened, Ejected:
+			delete(current, e.Drive)
+		}
+	}
+}
