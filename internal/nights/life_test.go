@@ -86,7 +86,7 @@ func (l *life) live(ctx context.Context) error {
 	var wg sync.WaitGroup
 	ran := make(chan error, 1)
 	notices, stop := l.station.Listen()
-	defer func() { cancel(); stop(); wg.Wait() }()
+	defer func() { cancel(); stop(); wg.Wait(); l.catalog.Close() }()
 	wg.Go(func() { l.listen(notices) })
 	wg.Go(func() { ran <- l.station.Run(ctx) })
 	wg.Go(func() { l.bench.Run(ctx) })

@@ -57,6 +57,7 @@ func (l *life) outline(ctx context.Context) (string, error) {
 	var s strings.Builder
 	st := l.station.Status()
 	for _, j := range st.Jobs {
+		slices.SortFunc(j.Copies, func(a, b station.DeliveryStatus) int { return strings.Compare(a.Store, b.Store) })
 		fmt.Fprintf(&s, "%s %s %v\n", j.ID, j.Step, j.Copies)
 	}
 	for _, b := range st.Bays {

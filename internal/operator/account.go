@@ -302,7 +302,8 @@ func (a *account) ejects() {
 }
 
 // reads asks how often the whole of each disc was read. Descriptors and samples
-// are few of its sectors.
+// are few of its sectors. Where a sector fails, much else is read to drive it
+// out of the drive's cache before it is confirmed.
 func (a *account) reads() {
 	for d, of := range a.night.Discs {
 		if !of.Imageable() {
@@ -317,7 +318,9 @@ func (a *account) reads() {
 			if stays == 0 || of.Recordable() || of.Missing() > 0 {
 				reasons++
 			}
-			stays++
+			if stays++; len(of.Bad)+len(of.Shy) > 0 {
+				reasons += 4
+			}
 			if a.Interrupted != nil {
 				reasons += a.Interrupted(x)
 			}

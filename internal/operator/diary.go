@@ -12,17 +12,15 @@ import (
 type Moment string
 
 const (
-	Begun    Moment = "begun"     // an act
-	Done     Moment = "done"      // an act
-	Scan     Moment = "scan"      // of Code; Drive -1: without one
-	Closed   Moment = "closed"    // the tray of Drive, with Disc on it
-	Opened   Moment = "opened"    // by a person's button or paper clip
-	Ejected  Moment = "ejected"   // by a command
-	Taken    Moment = "taken"     // Disc from the open tray of Drive
-	Read     Moment = "read"      // sectors of Disc were given to the station
-	Bad      Moment = "bad"       // sectors of Disc were asked for and not given
-	Changed  Moment = "changed"   // the drive says that it has another insertion, the disc is the same
-	PowerOff Moment = "power off" // of everything: locks and insertions are gone
+	Begun   Moment = "begun"   // an act
+	Done    Moment = "done"    // an act
+	Scan    Moment = "scan"    // of Code; Drive -1: without one
+	Closed  Moment = "closed"  // the tray of Drive, with Disc on it
+	Opened  Moment = "opened"  // by a person's button or paper clip
+	Ejected Moment = "ejected" // by a command
+	Taken   Moment = "taken"   // Disc from the open tray of Drive
+	Read    Moment = "read"    // many sectors of Disc at once were given to the station
+	Changed Moment = "changed" // the drive says that it has another insertion, the disc is the same
 )
 
 // Entry is one thing that happened at the bench.
@@ -38,6 +36,11 @@ type Entry struct {
 	Insertion disc.Insertion `json:"insertion,omitzero"`
 }
 
+// longRead is how many sectors a read has that is noted. Shorter ones are
+// descriptors, samples, further tries, and what drives a sector out of the
+// drive's cache before it is read again.
+const longRead = 8
+
 // Heard is what a drive's log says in the words of the diary; Disc is not set.
 // False for what the diary passes over.
 func Heard(drive int, e simdrive.Event) (Entry, bool) {
@@ -49,11 +52,9 @@ func Heard(drive int, e simdrive.Event) (Entry, bool) {
 		out.What = Ejected
 	case e.Kind == simdrive.EventTray && (op == "tray opened" || op == "tray forced open"):
 		out.What = Opened
-	case e.Kind == simdrive.EventCommand && strings.HasPrefix(e.Op, "READ(") && e.Count > 0:
+	case e.Kind == simdrive.EventCommand && strings.HasPrefix(e.Op, "READ(") && e.Count >= longRead:
 		out.What, out.Read = Read, disc.Extent{Start: e.LBA, Count: e.Count}
-		if e.Status != 0 || e.Err != nil {
-			out.What = Bad
-		}
+		return out, e.Status == 0 && e.Err == nil
 	default:
 		return out, false
 	}
