@@ -16,17 +16,22 @@ import (
 // one request at a time and its silence is that request's.
 func newHTTPClient(cfg S3Config, roots *x509.CertPool, stall time.Duration) *http.Client {
 	dialer := &net.Dialer{Timeout: cfg.ConnectTimeout, KeepAlive: 15 * time.Second}
+	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dialer.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return newStallConn(c, stall), nil
+	}
+	secure := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	return &http.Client{
 		Transport: bounded{&http.Transport{
-			Proxy: http.ProxyFromEnvironment,
-			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-				c, err := dialer.DialContext(ctx, network, addr)
-				if err != nil {
-					return nil, err
-				}
-				return newStallConn(c, stall), nil
+			Proxy:       http.ProxyFromEnvironment,
+			DialContext: dial,
+			DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+				return dialRecords(ctx, dial, network, addr, secure, cfg.ConnectTimeout)
 			},
-			TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+			TLSClientConfig:       secure, // behind a proxy
 			TLSHandshakeTimeout:   cfg.ConnectTimeout,
 			ExpectContinueTimeout: time.Second,
 			IdleConnTimeout:       30 * time.Second,

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ripstation/archive"
 	"ripstation/audit"
 	"ripstation/catalog"
 	"ripstation/disc"
@@ -158,11 +159,11 @@ func TestRestore(t *testing.T) {
 		{[]string{"restore", id, out, "--operator", "a\nb"}, exitUsage, "control character"},
 		{[]string{"verify"}, exitUsage, "the id of a disc"},
 		{[]string{"verify", "zzzz"}, exitFailed, "not in the catalog"},
-		{[]string{"verify", id, "--store", "moon"}, exitBlind, "has no such copy"},
+		{[]string{"verify", id, "--store", "moon"}, exitUsage, "it has local"},
 		{[]string{"verify", id, "--version", "-1"}, exitUsage, "counted from 1"},
 		{[]string{"repair"}, exitUsage, "--all-damaged"},
 		{[]string{"repair", id, "--all-damaged"}, exitUsage, "not both"},
-		{[]string{"repair", id, "--to", "moon"}, exitUsage, "no such store"},
+		{[]string{"repair", id, "--to", "moon"}, exitUsage, "it has local"},
 		{[]string{"repair", "zzzz"}, exitFailed, "not in the catalog"},
 	} {
 		if a := run(c.args...); a.code != c.code || !strings.Contains(a.talk, c.talk) || a.out != "" {
@@ -190,6 +191,24 @@ func TestRestoreWithoutACatalog(t *testing.T) {
 	sameTree(t, "restored", treeOf(t, res.Folder), treeOf(t, filepath.Join(dir, "store", id, "v1")))
 	if exists(filepath.Join(other, "catalog.db")) {
 		t.Error("a catalog was made by a question")
+	}
+	// An image that was not sent to its end is none to be taken.
+	put(t, "BagIt-Version: 1.0\n", filepath.Join(dir, "store", id, "v2", "bagit.txt"))
+	a = ripstation(t, "restore", id, t.TempDir(), "--from", "local", "--json", "--config", empty)
+	decode(t, a.out, &res)
+	if a.code != exitDone || res.Version != 1 || !strings.Contains(a.talk, "image 2 was not sent to its end") {
+		t.Errorf("with an unfinished image 2: exit %d, %+v\n%s", a.code, res, a.talk)
+	}
+	last := filepath.Join(dir, "store", id, "v1", archive.TagManifest)
+	if err := os.Rename(last, last+".away"); err != nil {
+		t.Fatal(err)
+	}
+	a = ripstation(t, "restore", id, t.TempDir(), "--from", "local", "--config", empty)
+	if a.code != exitFindings || !strings.Contains(a.talk, "no bag of it in store local is finished") {
+		t.Errorf("with no finished image: exit %d\n%s", a.code, a.talk)
+	}
+	if err := os.Rename(last+".away", last); err != nil {
+		t.Fatal(err)
 	}
 	// A bag that does not fit together is not given for a good one.
 	edit(t, filepath.Join(dir, "store", id, "v1", "metadata", "record.json"), true, flip)

@@ -78,18 +78,6 @@ func (b *bags) store(ctx context.Context, cfg StoreConfig) (archive.Store, error
 	return s, err
 }
 
-func (b *bags) configured(name string) (StoreConfig, error) {
-	at := slices.IndexFunc(b.cfg.Stores, func(s StoreConfig) bool { return s.Name == name })
-	if at < 0 {
-		var all []string
-		for _, s := range b.cfg.Stores {
-			all = append(all, s.Name)
-		}
-		return StoreConfig{}, usage("the configuration has no store %s; it has %s", one(name), orNone(all))
-	}
-	return b.cfg.Stores[at], nil
-}
-
 // bag is one image of a disc, with the copies that it can be read from.
 type bag struct {
 	*archive.Retrieval
@@ -115,7 +103,7 @@ func (g *bag) missing() int64 {
 // to hold it against, when it knows the disc.
 func (b *bags) find(ctx context.Context, id string, version int, from string) (*bag, error) {
 	if from != "" {
-		if _, err := b.configured(from); err != nil {
+		if _, err := b.cfg.storeNamed(from); err != nil {
 			return nil, err
 		}
 	}
@@ -200,7 +188,7 @@ func (b *bags) candidates(ctx context.Context, id string, version int, from stri
 		}
 	}
 	if from != "" && len(can) == 0 { // the catalog need not know of it
-		cfg, err := b.configured(from)
+		cfg, err := b.cfg.storeNamed(from)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -234,7 +222,7 @@ func (b *bags) unrecorded(ctx context.Context, id string, version int, from stri
 	if version < 0 {
 		return nil, usage("--version %d: images are counted from 1", version)
 	}
-	cfg, err := b.configured(from)
+	cfg, err := b.cfg.storeNamed(from)
 	if err != nil {
 		return nil, err
 	}
@@ -242,18 +230,9 @@ func (b *bags) unrecorded(ctx context.Context, id string, version int, from stri
 	if err != nil {
 		return nil, err
 	}
-	for n := 1; version == 0; n++ {
-		there := false
-		for _, err := range s.List(ctx, bagKey(id, n)) {
-			if err != nil {
-				return nil, &failure{exitBlind, err}
-			}
-			there = true
-			break
-		}
-		if !there || n == maxVersions {
-			version = n - 1
-			break
+	if version == 0 {
+		if version, err = b.latest(ctx, s, id); err != nil {
+			return nil, err
 		}
 	}
 	if version < 1 {
@@ -265,6 +244,37 @@ func (b *bags) unrecorded(ctx context.Context, id string, version int, from stri
 	}
 	b.say("  %s is not in the catalog: the bag is held against its own manifests, and against nothing else", short(id))
 	return g, b.readRecord(ctx, g)
+}
+
+// latest is the last image of a disc whose bag a store has to its end: its tag
+// manifest comes last (docs/decisions/0001). It is 0 when the store has none of
+// the disc.
+func (b *bags) latest(ctx context.Context, s archive.Store, id string) (version int, err error) {
+	begun := 0
+	for n := 1; n <= maxVersions; n++ {
+		there, whole := false, false
+		for o, err := range s.List(ctx, bagKey(id, n)) {
+			if err != nil {
+				return 0, &failure{exitBlind, err}
+			}
+			there = true
+			whole = whole || o.Key == bagKey(id, n)+archive.TagManifest
+		}
+		if !there {
+			break
+		}
+		if begun = n; whole {
+			version = n
+		}
+	}
+	switch {
+	case begun > 0 && version == 0:
+		return 0, &failure{exitFindings, fmt.Errorf("disc %s: no bag of it in store %s is finished: each lacks %s, which is written last; --version 1 tries it all the same",
+			id, one(s.Name()), archive.TagManifest)}
+	case begun > version:
+		b.say("  %s: image %d was not sent to its end; image %d is taken (--version %d tries the other)", short(id), begun, version, begun)
+	}
+	return version, nil
 }
 
 // open finds out what the bag consists of.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"ripstation/archive"
 	"ripstation/catalog"
@@ -95,4 +96,18 @@ func usedStores(ctx context.Context, cat *catalog.Catalog) (map[string]bool, err
 		}
 	}
 	return used, nil
+}
+
+// storeNamed is the configuration of one store; a name that there is not is a
+// mistake of whoever typed it.
+func (c *Config) storeNamed(name string) (StoreConfig, error) {
+	at := slices.IndexFunc(c.Stores, func(s StoreConfig) bool { return s.Name == name })
+	if at < 0 {
+		var all []string
+		for _, s := range c.Stores {
+			all = append(all, s.Name)
+		}
+		return StoreConfig{}, usage("the configuration has no store %s; it has %s", one(name), orNone(all))
+	}
+	return c.Stores[at], nil
 }

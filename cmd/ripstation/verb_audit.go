@@ -73,6 +73,11 @@ func (a *app) look(ctx context.Context, in web.AuditRequest) (report audit.Repor
 		return report, err
 	}
 	in.Operator = operator(in.Operator, cfg)
+	if in.Store != "" {
+		if _, err := cfg.storeNamed(in.Store); err != nil {
+			return report, err
+		}
+	}
 	b, err := a.books(ctx, cfg, true)
 	if err != nil {
 		return report, blind(ctx, err)

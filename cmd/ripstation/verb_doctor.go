@@ -74,8 +74,10 @@ Exit codes: 0 all is ok, 4 there is a problem, 5 something could not be told.`,
 			if err != nil {
 				return err
 			}
-			if store != "" && !slices.ContainsFunc(cfg.Stores, func(s StoreConfig) bool { return s.Name == store }) {
-				return usage("--store %q: the configuration has no such store", store)
+			if store != "" {
+				if _, err := cfg.storeNamed(store); err != nil {
+					return err
+				}
 			}
 			return a.doctor(ctx, &examiner{cfg: cfg, only: store, tryDelete: tryDelete})
 		}),

@@ -60,8 +60,10 @@ func (a *app) repair(ctx context.Context, ids []string, in web.RepairRequest, da
 	if err != nil {
 		return err
 	}
-	if in.To != "" && !slices.ContainsFunc(cfg.Stores, func(s StoreConfig) bool { return s.Name == in.To }) {
-		return usage("--to %s: the configuration has no such store", one(in.To))
+	if in.To != "" {
+		if _, err := cfg.storeNamed(in.To); err != nil {
+			return err
+		}
 	}
 	in.Operator = operator(in.Operator, cfg)
 	if damaged {

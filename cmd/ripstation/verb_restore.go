@@ -296,7 +296,7 @@ func (a *app) restoreAll(ctx context.Context, dir string, in restoring) error {
 	}
 	defer b.Close()
 	if in.from != "" {
-		if _, err := b.configured(in.from); err != nil {
+		if _, err := b.cfg.storeNamed(in.from); err != nil {
 			return err
 		}
 	}

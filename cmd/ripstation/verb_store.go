@@ -38,12 +38,11 @@ may not be mounted. --new-drive says that a new one takes its place.`,
 			if err != nil {
 				return err
 			}
-			for _, s := range cfg.Stores {
-				if s.Name == args[0] {
-					return a.storeInit(ctx, cfg, s, newDrive)
-				}
+			s, err := cfg.storeNamed(args[0])
+			if err != nil {
+				return err
 			}
-			return usage("store %q: the configuration has no such store", args[0])
+			return a.storeInit(ctx, cfg, s, newDrive)
 		}),
 	}
 	init.Flags().BoolVar(&newDrive, "new-drive", false, "this is a new drive in the place of one that is lost with its bags")
