@@ -13,6 +13,8 @@ type canonicalJSON struct {
 	Carrier struct {
 		carrierJSON
 		Disposition Disposition `json:"disposition"`
+		Batch       *string     `json:"batch"` // the last in which it came
+		Place       *int        `json:"place"`
 	} `json:"carrier"`
 	Records []canonicalRecord `json:"records"`
 	Events  []canonicalEvent  `json:"events"`
@@ -95,13 +97,14 @@ func (c *Catalog) canonical(ctx context.Context, id string) ([]byte, error) {
 		out.Events[i] = canonicalEvent{e.Seq, e.fields()}
 	}
 	out.Carrier.carrierJSON, out.Carrier.Disposition = t.CarrierInfo.json(), t.Disposition
+	out.Carrier.Batch, out.Carrier.Place = orNull(t.Batch), orNull(t.Place)
 	return encodeJSON(out, "")
 }
 
 // toldByRecords is what the first record says of a carrier: what a later one
 // brought is in an event.
 func toldByRecords(ctx context.Context, q querier, id string, each func(version int, sha256 string)) (told, error) {
-	t := told{CarrierInfo{ID: id, Access: AccessUnreviewed}, None}
+	t := told{CarrierInfo: CarrierInfo{ID: id, Access: AccessUnreviewed}, Disposition: None}
 	first := true
 	err := eachRecord(ctx, q, id, func(version int, sum string, rec Record) error {
 		if first {

@@ -96,15 +96,15 @@ func putItem(ctx context.Context, tx *sql.Tx, item, title, at string) error {
 // toldOf is what the catalog has of a carrier now.
 func toldOf(ctx context.Context, q querier, r row) (told, error) {
 	title, err := titleOf(ctx, q, r)
-	return told{CarrierInfo{ID: r.str("id"), Item: r.str("item"), Title: title, Part: int(r.num("part")), Parts: int(r.num("parts")),
-		Side: r.str("side"), Condition: r.str("condition"), Access: Access(r.str("access"))}, Disposition(r.str("decision"))}, err
+	return told{CarrierInfo: CarrierInfo{ID: r.str("id"), Item: r.str("item"), Title: title, Part: int(r.num("part")), Parts: int(r.num("parts")),
+		Side: r.str("side"), Condition: r.str("condition"), Access: Access(r.str("access"))}, Disposition: Disposition(r.str("decision"))}, err
 }
 
 // toldBefore is toldOf for a carrier that need not be there yet.
 func toldBefore(ctx context.Context, q querier, id string) (t told, there bool, err error) {
 	r, there, err := carriers.one(ctx, q, "WHERE id = ?", id)
 	if err != nil || !there {
-		return told{CarrierInfo{ID: id, Access: AccessUnreviewed}, None}, false, err
+		return told{CarrierInfo: CarrierInfo{ID: id, Access: AccessUnreviewed}, Disposition: None}, false, err
 	}
 	t, err = toldOf(ctx, q, r)
 	return t, true, err

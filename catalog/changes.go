@@ -19,13 +19,16 @@ type Changes struct {
 	Disposition                  *Disposition
 	Identity                     *disc.Identity // of a carrier without a bag
 	State                        *CopyState     // of the copy that the event's objects name
+	Batch                        *string        // the batch in which the disc came; both or neither
+	Place                        *int           // its place in it, from 1
 }
 
 // fields gives what changed in the order in which it is written.
 func (c *Changes) fields() []field {
 	return []field{{"item", text{&c.Item}}, {"title", text{&c.Title}}, {"part", number{&c.Part}}, {"parts", number{&c.Parts}}, {"side", text{&c.Side}},
 		{"condition", text{&c.Condition}}, {"access", word[Access]{&c.Access}}, {"disposition", word[Disposition]{&c.Disposition}},
-		{"identity", whole{&c.Identity}}, {"state", word[CopyState]{&c.State}}}
+		{"identity", whole{&c.Identity}}, {"state", word[CopyState]{&c.State}},
+		{"batch", text{&c.Batch}}, {"place", number{&c.Place}}}
 }
 
 // field is one field of Changes on its way to or from JSON.
@@ -149,7 +152,12 @@ func (c *Changes) check() error {
 		return invalid("an event that changes the disposition to %q", clamp(string(*c.Disposition), 64))
 	case c.State != nil && !c.State.valid():
 		return invalid("an event that changes a copy to %q", clamp(string(*c.State), 64))
-	case c.Part != nil:
+	case (c.Batch == nil) != (c.Place == nil):
+		return invalid("an event that gives a batch or a place, not both")
+	case c.Batch != nil && (checkBatchName(*c.Batch) != nil || *c.Place < 1 || *c.Place > maxPlaces):
+		return invalid("an event that gives place %d of batch %q", *c.Place, clamp(*c.Batch, 64))
+	}
+	if c.Part != nil {
 		if p, n := *c.Part, *c.Parts; (p == 0) != (n == 0) || p < 0 || p > n || n > maxParts {
 			return invalid("an event that changes the part to %d of %d", p, n)
 		}
@@ -166,6 +174,8 @@ func (c *Changes) check() error {
 type told struct {
 	CarrierInfo
 	Disposition Disposition
+	Batch       string // the last in which it came; only events say so
+	Place       int
 }
 
 // apply takes an event's changes in.
@@ -189,6 +199,9 @@ func (t *told) apply(c *Changes) {
 	}
 	if c.Disposition != nil {
 		t.Disposition = *c.Disposition
+	}
+	if c.Batch != nil {
+		t.Batch, t.Place = *c.Batch, *c.Place
 	}
 }
 

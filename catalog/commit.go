@@ -48,6 +48,12 @@ type Attempt struct {
 	Checks   []disc.Check
 	Needs    []Need
 	Events   []Event
+	// Batch is the batch that was open when the disc came: its carrier takes the
+	// next place in it, unless it has one. Empty when none was.
+	Batch string
+	// PlaceOf is a carrier that was never recorded, since its disc turned out to
+	// be this one's: its places become this one's.
+	PlaceOf string
 }
 
 // Commit records a sealed image in one transaction that is on disk when it
@@ -98,7 +104,10 @@ func (c *Catalog) Commit(ctx context.Context, in Commit) error {
 				return err
 			}
 		}
-		return addEvents(ctx, tx, id, in.Events)
+		if err := addEvents(ctx, tx, id, in.Events); err != nil {
+			return err
+		}
+		return sayPlaces(ctx, tx, id, agentsOf(rec.Captures[len(rec.Captures)-1]))
 	})
 }
 
@@ -191,9 +200,10 @@ func (c *Catalog) RecordCapture(ctx context.Context, in Attempt) error {
 		}
 		if c, err := changedSince(ctx, tx, before); err != nil {
 			return err
-		} else {
-			return addEvents(ctx, tx, id, in.told(known, c))
+		} else if err := addEvents(ctx, tx, id, in.told(known, c)); err != nil {
+			return err
 		}
+		return in.place(ctx, tx)
 	})
 }
 

@@ -120,7 +120,7 @@ func putEvent(ctx context.Context, tx *sql.Tx, carrierID string, e Event) error 
 			return err
 		}
 	}
-	return nil
+	return placeOf(ctx, tx, carrierID, e)
 }
 
 // readEvents gives the events that where lets through, in the order they were

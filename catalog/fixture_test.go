@@ -68,6 +68,16 @@ func aCommit(t testing.TB, r Record) Commit {
 		Events: []Event{anEvent(EventIngestion, EventSuccess, stored, r.Carrier.ID)}}
 }
 
+// latestSchema is how many migrations there are.
+func latestSchema(t testing.TB) int {
+	t.Helper()
+	steps, err := migrations(migrationFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(steps)
+}
+
 func openTemp(t testing.TB) *Catalog {
 	t.Helper()
 	return openAt(t, filepath.Join(t.TempDir(), "catalog.db"))

@@ -62,6 +62,11 @@ func (c *Catalog) IntegrityCheck(ctx context.Context) ([]Problem, error) {
 	if err != nil {
 		return out, explain(op, err)
 	}
+	ps, err = batchProblems(ctx, tx)
+	out = append(out, ps...)
+	if err != nil {
+		return out, explain(op, err)
+	}
 	ps, err = eventProblems(ctx, tx)
 	return append(out, ps...), explain(op, err)
 }

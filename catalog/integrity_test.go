@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"ripstation/disc"
+	"ripstation/internal/carrierlist"
 )
 
 // One value of every column of every table is changed in turn, as a flipped
@@ -30,6 +31,11 @@ func TestEveryColumnIsGuarded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.Sent(ctx, bare, "shelf", 1); err != nil {
+		t.Fatal(err)
+	}
+	openBatch(t, c, "17")
+	came(t, c, "17", CarrierInfo{Item: "B"}, "B")
+	if _, err := c.ImportList(ctx, "17", []carrierlist.Row{{Item: "B"}}, BatchSight{}); err != nil {
 		t.Fatal(err)
 	}
 	type column struct{ table, name string }

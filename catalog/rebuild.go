@@ -137,6 +137,9 @@ func (a *adding) all() error {
 	if err := a.putCopies(); err != nil {
 		return err
 	}
+	if err := quietBatches(a.ctx, a.tx); err != nil {
+		return err
+	}
 	return putSent(a.ctx, a.tx, a.in.CarrierID, a.from, a.seq)
 }
 

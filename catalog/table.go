@@ -45,10 +45,13 @@ var (
 	records       = newTable("records", 2, "carrier version sha256 body")
 	mail          = newTable("mail", 2, "carrier store sent")
 	fileLists     = newTable("file_lists", 1, "n carrier version sha256 tree_sha256 volumes listed files directories bytes damaged rows")
+	batches       = newTable("batches", 1, "name opened opened_by closed closed_by next expected told")
+	places        = newTable("places", 3, "batch place carrier since")
+	expected      = newTable("expected", 2, "batch n item part parts side title two_sided")
 	files         = newTable("files", 1, "n volume path type size modified sha256 damaged reason")
 
 	// Not files: its rows are held against their lists (walkFiles).
-	hashedTables = []*table{items, carriers, needs, drives, captures, images, imageCaptures, objects, copies, checks, identities, records, fileLists, mail}
+	hashedTables = []*table{items, carriers, needs, drives, captures, images, imageCaptures, objects, copies, checks, identities, records, fileLists, mail, batches, places, expected}
 )
 
 // row is one row of a table: nil, int64, string or []byte a column.
