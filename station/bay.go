@@ -254,7 +254,10 @@ func (b *bay) begin(ctx context.Context, ins disc.Insertion, ask *Request) *tell
 		if ins != (disc.Insertion{}) && ins != t.ins {
 			ask = nil
 		}
-		t.out, t.err = b.story(ctx, d, t.ins, ask)
+		b.s.batches.arrive(ctx, b.info(), t.ins)
+		if t.out, t.err = b.story(ctx, d, t.ins, ask); t.err == nil {
+			b.s.batches.placed(t.ins)
+		}
 	}()
 	return t
 }

@@ -39,6 +39,9 @@ const (
 	sceneDVDR     = "recordable"
 )
 
+// killedBatch is open during every life.
+const killedBatch = "killed"
+
 // crashDamage is none where a sector is not its own ECC unit: what reads only
 // at a second try would be confirmed by reading far away, safe or not.
 func crashDamage(scene string) (bad disc.Extent, ends station.Outcome) {
@@ -104,6 +107,13 @@ func child(dir string) int {
 		return fail(err)
 	}
 	defer r.catalog.Close()
+	if open, err := r.catalog.OpenedBatch(context.Background()); err != nil {
+		return fail(err)
+	} else if open == "" {
+		if _, err := r.catalog.OpenBatch(context.Background(), killedBatch, "ada", false); err != nil {
+			return fail(err)
+		}
+	}
 	s, err := station.New(r.cfg)
 	if err != nil {
 		return fail(err)

@@ -130,6 +130,23 @@ func killed(t *testing.T, scene string, points ...string) {
 	if v.Image.Sectors.Unreadable != bad.Count || v.Image.Sectors.Missing() != bad.Count || !readBack(v.Copies, len(v.Copies)) {
 		t.Errorf("image %+v, copies %+v", *v.Image, v.Copies)
 	}
+	// One place, and the record or the events give it: none doubled, none lost.
+	rep, err := r.catalog.BatchReport(t.Context(), killedBatch, catalog.BatchSight{})
+	must(t, err)
+	given := 0
+	for _, e := range v.Events {
+		if c := e.Changes; c != nil && c.Batch != nil && *c.Batch == killedBatch && *c.Place == 1 {
+			given++
+		}
+	}
+	if rep.Places != 1 || len(rep.Discs) != 1 || rep.Discs[0].Place != 1 || rep.Discs[0].ID != l[0].ID || given != 1 {
+		t.Errorf("the disc's place: %+v, and %d events give it", rep.Discs, given)
+	}
+	ps, err := r.catalog.IntegrityCheck(t.Context())
+	must(t, err)
+	if len(ps) > 0 {
+		t.Errorf("the catalog: %v", ps)
+	}
 	left, err := filepath.Glob(filepath.Join(dir, "spool", "*", "image.iso"))
 	must(t, err)
 	if len(left) > 0 || len(r.jobs()) > 1 {

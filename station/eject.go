@@ -75,9 +75,14 @@ func (b *bay) farewell(ctx context.Context, d Drive, j *job) (Outcome, error) {
 	case f.Carrier.Item == "":
 		hint = annotateHint(f.ID)
 	}
+	flip := b.s.batches.flip(ctx, f.Batch, j.ID)
+	if flip != "" && hint == "" {
+		hint = flip
+	}
 	if err := b.open(ctx, d, f.Insertion, j.ID, text, hint); err != nil {
 		return "", err
 	}
+	b.sayFlip(flip, j.ID)
 	b.gave(f.Identity)
 	crashpoint.Here("ejected")
 	if err := j.update(func(f *jobFile) { f.Eject.Done = true }); err != nil {

@@ -71,6 +71,9 @@ type jobFile struct {
 	Checks       []disc.Check        `json:"checks"`
 	Eject        *intent             `json:"eject"`
 	Created      time.Time           `json:"created"`
+	// Batch is the batch that was open when the disc came; the event of its place
+	// is in Events. Absent when none was.
+	Batch string `json:"batch,omitempty"`
 }
 
 // job is one disc in the spool. Its fields are changed by update alone.

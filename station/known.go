@@ -38,6 +38,7 @@ func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *
 	f := jobFile{
 		ID: catalog.NewID(), ImageVersion: 1, Step: StepIdentified, Insertion: s.ins, Carrier: carrierInfo(ask),
 		Drive: s.drive, Disc: s.disc, Identity: s.identity, Created: time.Now().UTC(), Operator: b.operator(ask),
+		Batch: b.s.batches.of(s.ins),
 	}
 	// The same disc for sure, but what is held of it is not enough: its next
 	// image becomes the carrier's next version. While another drive has that
@@ -74,6 +75,15 @@ func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *
 	b.view.ID = j.ID
 	b.mu.Unlock()
 	crashpoint.Here("job-written")
+	place, err := b.s.batches.take(ctx, j)
+	if err != nil {
+		return nil, nil, err
+	}
+	crashpoint.Here("place-taken")
+	if err := j.note(place); err != nil {
+		return nil, nil, err
+	}
+	b.s.batches.placed(s.ins)
 	return j, nil, nil
 }
 
@@ -160,10 +170,15 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h held, ask *Request
 	if otherItem(ask, h.Item) {
 		hint = fmt.Sprintf("you said item %s: look at `ripstation show %.8s`", ask.Item, h.CarrierID)
 	}
+	flip := b.s.batches.flip(ctx, b.s.batches.of(s.ins), h.CarrierID)
+	if flip != "" {
+		hint = flip
+	}
 	b.notice(Notice{ID: h.CarrierID, Word: word, Text: text, Hint: hint})
 	if err := b.open(ctx, d, s.ins, h.CarrierID, string(word)+": "+text, hint); err != nil {
 		return "", err
 	}
+	b.sayFlip(flip, h.CarrierID)
 	b.gave(h.Identity)
 	return out, nil
 }

@@ -43,6 +43,15 @@ const (
 	WordStopping       Word = "STOPPING"
 	WordWaitForSpace   Word = "WAITING FOR SPACE"
 	WordIdentityNeeded Word = "NEEDS IDENTITY"
+	// WordFlip: a disc goes out of which the batch's list expects two sides, and
+	// the other one has not come.
+	WordFlip Word = "FLIP DISC"
+	// WordLabel: the label of a disc fits the title of another disc of its batch
+	// clearly better than its own, or several in a row fit shifted by one.
+	WordLabel Word = "LABEL FITS ANOTHER DISC"
+	// WordShelf: a batch is closed, and each of its discs has a record and in every
+	// required store the proof that the spool waits for. Said once.
+	WordShelf Word = "BACK TO THE SHELF"
 )
 
 // Notice is one step of a disc's story, as it happens.

@@ -164,6 +164,7 @@ func (s *Station) record(ctx context.Context, j *job) error {
 	if err := j.update(func(f *jobFile) { f.Step = StepRecorded }); err != nil {
 		return err
 	}
+	s.batches.nudge()
 	s.say(Notice{ID: j.ID, Word: WordRecorded, Text: fmt.Sprintf("in the catalog as %.8s, version %d", f.ID, f.ImageVersion)})
 	if f.Carrier.Item == "" {
 		s.say(Notice{ID: j.ID, Word: WordIdentityNeeded, Text: "nobody has said which item this disc belongs to", Hint: annotateHint(f.ID)})
@@ -230,7 +231,11 @@ func (s *Station) untilRecorded(ctx context.Context, id string, write func() err
 // recordAttempt records a capture that gave no image. A story told again for
 // the same insertion records nothing new.
 func (s *Station) recordAttempt(ctx context.Context, a catalog.Attempt) error {
+	a.Batch = s.batches.of(a.Capture.Insertion)
 	err := s.untilRecorded(ctx, a.Carrier.ID, func() error { return s.cfg.Catalog.RecordCapture(ctx, a) })
+	if err == nil {
+		s.batches.placed(a.Capture.Insertion)
+	}
 	if errors.Is(err, catalog.ErrConflict) {
 		return nil
 	}

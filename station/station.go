@@ -21,6 +21,7 @@ type Station struct {
 	started time.Time
 	spool   *spool
 	desks   []*desk // one a store, in the config's order
+	batches *batches
 
 	mu     sync.Mutex
 	bays   map[string]*bay // by drive key
@@ -41,6 +42,7 @@ func New(cfg Config) (*Station, error) {
 	s := &Station{cfg: cfg, started: time.Now().UTC(), bays: map[string]*bay{}, jobs: map[string]*job{}, claims: map[string]*bay{},
 		ready: make(chan struct{}), ended: make(chan struct{}), discs: map[string]disc.Insertion{}}
 	s.spool = &spool{dir: cfg.Spool}
+	s.batches = newBatches(s)
 	for _, st := range cfg.Stores {
 		s.desks = append(s.desks, newDesk(s, st))
 	}
@@ -78,9 +80,14 @@ func (s *Station) Run(ctx context.Context) error {
 		s.cfg.Log.Error().Err(err).Msg("a job in the spool cannot be taken up; its files are left as they are")
 		s.say(Notice{Word: WordNeedsYou, Text: err.Error(), Hint: "nothing was deleted; look at the folder by hand"})
 	}
+	slices.SortFunc(jobs, func(a, b *job) int { return a.Created.Compare(b.Created) })
+	for _, j := range jobs {
+		s.batches.takeUp(ctx, j) // all of them before a disc could take a place
+	}
 	for _, j := range jobs {
 		s.takeUp(j)
 	}
+	s.start(s.batches.run)
 	for _, d := range s.desks {
 		s.start(func(ctx context.Context) { s.mail(ctx, d) })
 		s.start(func(ctx context.Context) { s.endUploads(ctx, d) })
@@ -101,6 +108,7 @@ func (s *Station) Run(ctx context.Context) error {
 				events = nil // the watcher ended; discs can still be brought by Rip
 				continue
 			}
+			s.batches.heard(ctx, ev)
 			s.dispatch(ev)
 		}
 	}

@@ -16,6 +16,9 @@ type Status struct {
 	Bays   []BayStatus   `json:"bays"`
 	Jobs   []JobStatus   `json:"jobs"` // all that are in the spool
 	Stores []StoreStatus `json:"stores"`
+	// Batches are the open one, those whose discs may not go back yet, and the
+	// last ones whose discs may.
+	Batches []BatchStatus `json:"batches"`
 }
 
 // BayStatus is one drive and what is being done in it.
@@ -63,7 +66,10 @@ type StoreStatus struct {
 
 // Status tells what the station is doing now.
 func (s *Station) Status() Status {
-	st := Status{Time: time.Now().UTC(), Bays: []BayStatus{}, Jobs: []JobStatus{}, Stores: []StoreStatus{}}
+	st := Status{Time: time.Now().UTC(), Bays: []BayStatus{}, Jobs: []JobStatus{}, Stores: []StoreStatus{}, Batches: []BatchStatus{}}
+	s.batches.mu.Lock()
+	st.Batches = append(st.Batches, s.batches.view...)
+	s.batches.mu.Unlock()
 	s.mu.Lock()
 	bays, jobs := make([]*bay, 0, len(s.bays)), make([]*job, 0, len(s.jobs))
 	for _, b := range s.bays {

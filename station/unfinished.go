@@ -33,7 +33,7 @@ func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*j
 			return nil, err
 		}
 		if its {
-			return j, b.goOn(j, s, ask, agree)
+			return j, b.goOn(ctx, j, s, ask, agree)
 		}
 	}
 	return nil, nil
@@ -99,14 +99,20 @@ func (b *bay) belongs(ctx context.Context, d Drive, s seen, j *job) (its bool, a
 
 // goOn takes a job up again with the disc that is in the drive now; agree
 // sample sectors say that it is the job's.
-func (b *bay) goOn(j *job, s seen, ask *Request, agree int) error {
+func (b *bay) goOn(ctx context.Context, j *job, s seen, ask *Request, agree int) error {
 	f := j.file()
 	b.notice(Notice{ID: j.ID, Word: WordResumed, Text: fmt.Sprintf("this disc was %s before; it goes on from there", f.Step)})
 	if f.Step.atLeast(StepSealed) && ask != nil && ask.Item != "" && f.Carrier.Item == "" {
 		b.s.say(Notice{ID: j.ID, Word: WordIdentityNeeded, Text: fmt.Sprintf("its image was sealed before; item %q is not in its record", ask.Item), Hint: annotateHint(j.ID)})
 	}
-	return j.update(func(f *jobFile) {
+	// In another drive it is an arrival; it keeps the place that it has.
+	arrived := f.Insertion.DriveKey != s.ins.DriveKey
+	batch := b.s.batches.of(s.ins)
+	err := j.update(func(f *jobFile) {
 		f.Insertion, f.Drive = s.ins, s.drive
+		if arrived && f.Batch == "" {
+			f.Batch = batch
+		}
 		if f.Step.atLeast(StepSealed) {
 			return
 		}
@@ -126,4 +132,12 @@ func (b *bay) goOn(j *job, s seen, ask *Request, agree int) error {
 		f.Events = append(f.Events, b.event(catalog.EventCapture, catalog.EventSuccess,
 			fmt.Sprintf("reading goes on: descriptors and %d sample sectors of the image so far agree with the disc", agree), cap, f.ID))
 	})
+	if err != nil {
+		return err
+	}
+	if err := b.s.batches.place(ctx, j); err != nil {
+		return err
+	}
+	b.s.batches.placed(s.ins)
+	return nil
 }

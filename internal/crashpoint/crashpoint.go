@@ -20,6 +20,7 @@ const Variable = "RIPSTATION_CRASH"
 // what is just about to be done.
 var points = map[string]string{
 	"job-written":     "job.json of a new disc is on the disk, nothing is read yet",
+	"place-taken":     "the catalog has the disc's place in the open batch, job.json does not say so yet",
 	"reading":         "a chunk is in the ledger, the sector map may not have it yet",
 	"part-sent":       "a store has taken a part of an image, nobody has noted it",
 	"read":            "all passes have ended, the image is not sealed",
