@@ -16,6 +16,13 @@
 //	POST eject              EjectRequest -> nothing
 //	POST annotate/{id}      Annotation -> what Books.Annotate gives
 //	POST handed-out/{id}    HandedOut -> nothing
+//	GET  batches            what Books.Batches gives
+//	GET  batch?name=        what Books.BatchReport gives; no name: the open batch, else the one closed last
+//	POST batch/open         BatchOpen -> the batch
+//	POST batch/close        BatchClose -> the report
+//	POST batch/import       BatchImport -> what of the list is new; up to 2 MiB
+//	POST batch/shift        BatchShift -> the discs with what they are called now
+//	POST batch/swap         BatchSwap -> the same
 //	POST audit              AuditRequest -> a stream of AuditLine, the report last
 //	POST repair             RepairRequest -> a stream of AuditLine, the report last
 //
@@ -184,6 +191,7 @@ type Books interface {
 	// of theirs ends it.
 	Files(ctx context.Context, id string, list, file func(any) error) error
 	Annotate(ctx context.Context, id string, a Annotation) (any, error)
+	BatchBooks
 	HandedOut(ctx context.Context, id string, h HandedOut) error
 	Audit(ctx context.Context, in AuditRequest, progress func(AuditProgress)) (any, error)
 	Repair(ctx context.Context, in RepairRequest, progress func(AuditProgress)) (any, error)

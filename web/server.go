@@ -73,6 +73,7 @@ func New(cfg Config) *Server {
 	handle(s, "handed-out/{id}", func(r *http.Request, in HandedOut) (any, error) {
 		return struct{}{}, cfg.Books.HandedOut(r.Context(), r.PathValue("id"), in)
 	})
+	s.batchRoutes()
 	s.mux.HandleFunc("POST "+prefix+"audit", s.audit)
 	s.mux.HandleFunc("POST "+prefix+"repair", s.repair)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -85,7 +86,7 @@ func New(cfg Config) *Server {
 // closes l.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	srv := &http.Server{
-		Handler:           http.MaxBytesHandler(s.mux, maxBody),
+		Handler:           bounded(s.mux),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    32 << 10,

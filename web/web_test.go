@@ -78,6 +78,21 @@ func (s *shelf) Annotate(ctx context.Context, id string, a Annotation) (any, err
 	return s.Show(ctx, id)
 }
 
+func (s *shelf) Batches(context.Context) (any, error) { return []string{"17"}, nil }
+func (s *shelf) BatchReport(_ context.Context, name string) (any, error) {
+	return map[string]string{"name": name}, nil
+}
+func (s *shelf) BatchOpen(_ context.Context, in BatchOpen) (any, error)   { return in, nil }
+func (s *shelf) BatchClose(_ context.Context, in BatchClose) (any, error) { return in, nil }
+func (s *shelf) BatchShift(_ context.Context, in BatchShift) (any, error) { return in, nil }
+func (s *shelf) BatchSwap(_ context.Context, in BatchSwap) (any, error)   { return in, nil }
+func (s *shelf) BatchImport(_ context.Context, in BatchImport) (any, error) {
+	if in.Batch == "99" {
+		return nil, &Error{Code: CodeNotFound, Message: "no such batch"}
+	}
+	return len(in.List), nil
+}
+
 func (s *shelf) HandedOut(ctx context.Context, id string, h HandedOut) error {
 	if _, err := s.Show(ctx, id); err != nil {
 		return err

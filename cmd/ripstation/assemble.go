@@ -59,7 +59,7 @@ func build(ctx context.Context, cfg *Config, cat *catalog.Catalog, h hands, log 
 	if err != nil {
 		return nil, err
 	}
-	return &machine{st, &local{cfg, cat}}, nil
+	return &machine{st, &local{cfg: cfg, cat: cat, sight: st.BatchSight}}, nil
 }
 
 func (m *machine) close() error { return m.local.Close() }

@@ -23,6 +23,7 @@ type books interface {
 	Audit(ctx context.Context, in web.AuditRequest, progress func(web.AuditProgress)) (audit.Report, error)
 	Repair(ctx context.Context, in web.RepairRequest, progress func(web.AuditProgress)) (audit.RepairReport, error)
 	HandedOut(ctx context.Context, id string, h web.HandedOut) error
+	batchBooks
 	Close() error
 }
 
@@ -50,6 +51,8 @@ func (r remote) Close() error {
 type local struct {
 	cfg *Config
 	cat *catalog.Catalog
+	// sight is what the running station knows of a batch; nil without one.
+	sight func(batch string) catalog.BatchSight
 }
 
 // openLocal opens the catalog: to read beside whoever writes it, or to write.
@@ -65,7 +68,7 @@ func openLocal(ctx context.Context, cfg *Config, write bool) (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &local{cfg, cat}, nil
+	return &local{cfg: cfg, cat: cat}, nil
 }
 
 func (l *local) Close() error {
