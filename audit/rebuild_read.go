@@ -132,6 +132,9 @@ func (r *rebuild) readImage(ctx context.Context, id string, n int, prefix string
 
 // needsOf is why a person has to look at an image: what its station said, too.
 func needsOf(rec catalog.Record) (n []catalog.Need) {
+	if why := catalog.Unnamed(rec.Events); why != "" && rec.Carrier.Item == "" {
+		n = append(n, catalog.Need{Kind: catalog.NeedsIdentity, Reason: why})
+	}
 	for _, c := range rec.Checks {
 		if c.Outcome == disc.Failure {
 			n = append(n, catalog.Need{Kind: catalog.NeedsReview, Reason: c.Name + ": " + c.Message})

@@ -18,7 +18,7 @@ func TestAnnotate(t *testing.T) {
 	rec := aRecord(NewID(), 1)
 	rec.Carrier = CarrierInfo{ID: rec.Carrier.ID, Title: "found in a box"}
 	in := aCommit(t, rec)
-	in.Needs = []Need{{NeedsReview, "3 sectors are missing"}, {NeedsIdentity, "said twice"}}
+	in.Needs = []Need{{NeedsReview, "3 sectors are missing"}, {NeedsIdentity, "two were scanned"}}
 	mustCommit(t, c, in)
 	id := rec.Carrier.ID
 	show := func() View {
@@ -29,7 +29,7 @@ func TestAnnotate(t *testing.T) {
 		}
 		return v
 	}
-	if v := show(); v.Disposition != NeedsIdentity || !slices.Equal(v.Needs, []string{noItem, "3 sectors are missing"}) || *v.Title != "found in a box" {
+	if v := show(); v.Disposition != NeedsIdentity || !slices.Equal(v.Needs, []string{"two were scanned", "3 sectors are missing"}) || *v.Title != "found in a box" {
 		t.Fatalf("at first %q %q", v.Disposition, v.Needs)
 	}
 	by := Agent{RoleOperator, "grace"}

@@ -123,19 +123,29 @@ func addNeeds(ctx context.Context, tx *sql.Tx, id string, given []Need, cap Capt
 	if err != nil {
 		return err
 	}
+	at := formatTime(cap.Ended)
 	for _, n := range given {
-		// Whether there is an item is known better here than by the caller.
-		if n.Kind == NeedsIdentity && (r.str("item") == "" || strings.TrimSpace(n.Reason) == "") {
-			continue
+		if n.Kind == NeedsIdentity {
+			if strings.TrimSpace(n.Reason) == "" {
+				continue
+			}
+			// One question is open at a time, and the latest reason is known best.
+			if err := settleNeeds(ctx, tx, id, NeedsIdentity, at); err != nil {
+				return err
+			}
 		}
-		if err := addNeed(ctx, tx, id, n, formatTime(cap.Ended)); err != nil {
+		if err := addNeed(ctx, tx, id, n, at); err != nil {
 			return err
 		}
 	}
-	if r.str("item") == "" {
-		return addNeed(ctx, tx, id, Need{NeedsIdentity, noItem}, formatTime(cap.Ended))
+	if r.str("item") != "" {
+		return nil
 	}
-	return nil
+	open, err := needs.rows(ctx, tx, "WHERE carrier = ? AND kind = ? AND settled IS NULL", id, string(NeedsIdentity))
+	if err != nil || len(open) > 0 {
+		return err
+	}
+	return addNeed(ctx, tx, id, Need{NeedsIdentity, noItem}, at)
 }
 
 func addNeed(ctx context.Context, tx *sql.Tx, id string, n Need, at string) error {

@@ -1,6 +1,9 @@
 package catalog
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Agent is somebody or something that took part in an event: an operator, a
 // program with its commit, a drive with its firmware, a store.
@@ -25,4 +28,15 @@ type Event struct {
 	Objects []string `json:"objects"`
 	// Changes are what it changed; nil when nothing. The catalog fills them in.
 	Changes *Changes `json:"changes,omitempty"`
+}
+
+// Unnamed is why nobody knows which item a carrier belongs to, as the latest of
+// its events of type mem with outcome warning says; empty when none does.
+func Unnamed(events []Event) string {
+	for _, e := range slices.Backward(events) {
+		if e.Type == EventModify && e.Outcome == EventWarning {
+			return e.Detail
+		}
+	}
+	return ""
 }

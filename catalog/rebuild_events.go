@@ -30,6 +30,9 @@ func (a *adding) event(e StoredEvent) error {
 	if err := putEvent(a.ctx, a.tx, a.in.CarrierID, e.Event); err != nil {
 		return err
 	}
+	if err := a.unnamed(e.Event); err != nil {
+		return err
+	}
 	if err := a.count(); err != nil || c == nil {
 		return err
 	}
@@ -42,6 +45,22 @@ func (a *adding) event(e StoredEvent) error {
 		a.copyState(e)
 	}
 	return a.apply(e.Time, c)
+}
+
+// unnamed takes the reason why nobody knows the item from an event that has one.
+func (a *adding) unnamed(e Event) error {
+	why := Unnamed([]Event{e})
+	if why == "" {
+		return nil
+	}
+	r, err := mustCarrier(a.ctx, a.tx, a.in.CarrierID)
+	if err != nil || r.str("item") != "" {
+		return err
+	}
+	if err := settleNeeds(a.ctx, a.tx, a.in.CarrierID, NeedsIdentity, formatTime(e.Time)); err != nil {
+		return err
+	}
+	return addNeed(a.ctx, a.tx, a.in.CarrierID, Need{NeedsIdentity, why}, formatTime(e.Time))
 }
 
 // apply does to the carrier what an event says was done to it.
