@@ -290,5 +290,8 @@ func (b *bay) accept(r Request, now *telling) error {
 	if sealed {
 		return fmt.Errorf("%w: the image of this disc is sealed; say what it is with `ripstation annotate %.8s`", ErrBusy, f.ID)
 	}
+	if err == nil && r.Item != "" {
+		b.s.arrivals.namedJob(j, &r)
+	}
 	return err
 }

@@ -103,6 +103,14 @@ type Config struct {
 	// ComeBack is how soon a disc that was given back must be in the drive
 	// again to be taken for one whose tray closed by itself. Zero means 1 min.
 	ComeBack time.Duration
+	// ScanHold is how long a scan waits for its disc. Zero means 2 min.
+	ScanHold time.Duration
+	// ScanSettle is how long it must be quiet before what was scanned and what
+	// came are held to belong together. Zero means 15 s; a disc is noticed within
+	// 10 s.
+	ScanSettle time.Duration
+	// DriveNames are what people call the drives: a key or node, by name.
+	DriveNames map[string]string
 }
 
 // storeName bounds what becomes a file name in the spool.
@@ -167,6 +175,12 @@ func (c *Config) validate() error {
 	}
 	if c.ComeBack <= 0 {
 		c.ComeBack = time.Minute
+	}
+	if c.ScanHold <= 0 {
+		c.ScanHold = 2 * time.Minute
+	}
+	if c.ScanSettle <= 0 {
+		c.ScanSettle = 15 * time.Second
 	}
 	if c.ReadyWait <= 0 {
 		c.ReadyWait = 2 * time.Second

@@ -74,6 +74,9 @@ func (b *bay) farewell(ctx context.Context, d Drive, j *job) (Outcome, error) {
 		hint = fmt.Sprintf("keep the disc and look at it: ripstation show %.8s", f.ID)
 	case f.Carrier.Item == "":
 		hint = annotateHint(f.ID)
+		if f.Scan != nil && f.Scan.Reason != "" {
+			hint = f.Scan.Reason + "; " + hint
+		}
 	}
 	flip := b.s.batches.flip(ctx, f.Batch, j.ID)
 	if flip != "" && hint == "" {
@@ -83,7 +86,7 @@ func (b *bay) farewell(ctx context.Context, d Drive, j *job) (Outcome, error) {
 		return "", err
 	}
 	b.sayFlip(flip, j.ID)
-	b.gave(f.Identity)
+	b.gave(f.Identity, f.Carrier.Item != "")
 	crashpoint.Here("ejected")
 	if err := j.update(func(f *jobFile) { f.Eject.Done = true }); err != nil {
 		return "", err

@@ -25,6 +25,7 @@ type seen struct {
 	// refusal says in plain words why an ISO cannot hold this disc; empty when
 	// it can.
 	refusal, hint string
+	arrival       *arrival // nil where nothing came: what was said of it is all there is
 }
 
 // identify learns what is in the drive: what the drive says first, then the
@@ -132,19 +133,21 @@ func (b *bay) refuse(ctx context.Context, d Drive, s seen, ask *Request) (Outcom
 	cap.Outcome, cap.Reason, cap.Ended = catalog.Refused, s.refusal, time.Now().UTC()
 	carrier := carrierInfo(ask)
 	carrier.ID = insertionID("carrier", s.ins)
+	needs, events := b.s.said(ask, s.drive, carrier.ID, false)
 	err := b.s.recordAttempt(ctx, catalog.Attempt{
 		Carrier: carrier, Disc: s.disc, Identity: s.identity, Capture: cap,
-		Needs:  []catalog.Need{{Kind: catalog.NeedsReview, Reason: s.refusal}},
-		Events: []catalog.Event{b.event(catalog.EventFormat, catalog.EventWarning, s.refusal, cap, carrier.ID)},
+		Needs:  append(needs, catalog.Need{Kind: catalog.NeedsReview, Reason: s.refusal}),
+		Events: append([]catalog.Event{b.event(catalog.EventFormat, catalog.EventWarning, s.refusal, cap, carrier.ID)}, events...),
 	})
 	if err != nil {
 		return "", err
 	}
+	b.carried(s.arrival, carrier.ID, nil)
 	b.notice(Notice{ID: carrier.ID, Word: WordNeedsYou, Text: s.refusal, Hint: s.hint})
 	if err := b.open(ctx, d, s.ins, carrier.ID, string(WordNeedsYou)+": "+s.refusal, s.hint); err != nil {
 		return "", err
 	}
-	b.gave(s.identity)
+	b.gave(s.identity, carrier.Item != "")
 	return OutcomeNeedsYou, nil
 }
 

@@ -52,6 +52,9 @@ func (in *intake) halt() error {
 }
 
 func (in *intake) close() error {
+	if in == nil {
+		return nil
+	}
 	if in.behind != nil {
 		in.cancel()
 		_ = in.halt() // the seal, if there was one, has asked before

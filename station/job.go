@@ -59,6 +59,7 @@ type jobFile struct {
 	Step         Step                `json:"step"`
 	Insertion    disc.Insertion      `json:"insertion"`
 	Carrier      catalog.CarrierInfo `json:"carrier"`
+	Scan         *word               `json:"scan"` // what scans say of whose disc it is; null when nothing was scanned
 	Operator     string              `json:"operator"`
 	Drive        disc.Drive          `json:"drive"`
 	Disc         disc.Disc           `json:"disc"`
@@ -85,6 +86,7 @@ type job struct {
 
 	mu sync.Mutex
 	jobFile
+	arrival *arrival             // of its disc; arrivals.mu guards it; nil after a restart
 	copies  map[string]*delivery // by store
 	streams map[string]*stream   // by store
 

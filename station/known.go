@@ -22,18 +22,24 @@ type held struct {
 // known asks whether the disc has been met before: first among the unfinished
 // jobs of the spool, then in the catalog. It gives the job to go on with (a
 // new one when the disc is new), or the carrier that makes reading it
-// needless.
-func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *held, error) {
-	j, err := b.unfinished(ctx, d, s, ask)
+// needless. What is said of the disc comes back with it: a disc that looks like
+// a known one waits here until it is known whose it is (whose).
+func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *held, *Request, error) {
+	j, ask, err := b.unfinished(ctx, d, s, ask)
 	if err != nil || j != nil {
-		return j, nil, err
+		return j, nil, ask, err
 	}
 	h, err := b.held(ctx, d, s)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
+	}
+	if h != nil {
+		if ask, err = b.whose(ctx, s.arrival, ask); err != nil {
+			return nil, nil, nil, err
+		}
 	}
 	if h != nil && (h.sending || h.proven(b.s.cfg.Stores)) {
-		return nil, h, nil
+		return nil, h, ask, nil
 	}
 	f := jobFile{
 		ID: catalog.NewID(), ImageVersion: 1, Step: StepIdentified, Insertion: s.ins, Carrier: carrierInfo(ask),
@@ -46,14 +52,14 @@ func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *
 	// further copy of the same pressing, which is a carrier of its own.
 	if h != nil && !otherItem(ask, h.Item) && b.s.claim(b, h.CarrierID) {
 		if b.s.job(h.CarrierID) != nil {
-			return nil, nil, fmt.Errorf("%w: carrier %.8s", errUnfinished, h.CarrierID)
+			return nil, nil, nil, fmt.Errorf("%w: carrier %.8s", errUnfinished, h.CarrierID)
 		}
 		f.ID = h.CarrierID
 		if f.ImageVersion, err = b.s.cfg.Catalog.NextVersion(ctx, f.ID); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		if f.Carrier, err = b.s.cfg.Catalog.Carrier(ctx, f.ID); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		merge(&f.Carrier, ask)
 	}
@@ -64,27 +70,31 @@ func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *
 	for _, note := range s.notes {
 		f.Events = append(f.Events, b.event(catalog.EventFormat, catalog.EventWarning, note, cap, f.ID))
 	}
+	if f.Scan = b.s.arrivals.waiting(s.arrival); f.Scan == nil && ask != nil && ask.word != nil {
+		f.hear(b.s, ask.word)
+	}
 	b.s.claim(b, f.ID)
 	if j, err = b.s.spool.create(f); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	b.s.mu.Lock()
 	b.s.jobs[j.ID] = j
 	b.s.mu.Unlock()
+	b.carried(s.arrival, j.ID, j)
 	b.mu.Lock()
 	b.view.ID = j.ID
 	b.mu.Unlock()
 	crashpoint.Here("job-written")
 	place, err := b.s.batches.take(ctx, j)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	crashpoint.Here("place-taken")
 	if err := j.note(place); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	b.s.batches.placed(s.ins)
-	return j, nil, nil
+	return j, nil, ask, nil
 }
 
 // errUnfinished says that the spool holds a job of this disc that a person
@@ -153,13 +163,15 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h held, ask *Request
 	cap.Reason = fmt.Sprintf("the same pressed disc as version %d: descriptors and %d sample sectors agree", h.Version, h.agree)
 	carrier := carrierInfo(ask) // the catalog keeps what it has, and asks a person where this says otherwise
 	carrier.ID = h.CarrierID
+	needs, events := b.s.said(ask, s.drive, h.CarrierID, h.Item != "")
 	err := b.s.recordAttempt(ctx, catalog.Attempt{
-		Carrier: carrier, Disc: s.disc, Identity: s.identity, Capture: cap,
-		Events: []catalog.Event{b.event(catalog.EventCapture, catalog.EventSuccess, "already archived: "+cap.Reason, cap, h.CarrierID)},
+		Carrier: carrier, Disc: s.disc, Identity: s.identity, Capture: cap, Needs: needs,
+		Events: append([]catalog.Event{b.event(catalog.EventCapture, catalog.EventSuccess, "already archived: "+cap.Reason, cap, h.CarrierID)}, events...),
 	})
 	if err != nil {
 		return "", err
 	}
+	b.carried(s.arrival, h.CarrierID, nil)
 	word, text, out, hint := WordAlready, "held as "+name(h.Item, h.CarrierID), OutcomeAlready, ""
 	if !h.proven(b.s.cfg.Stores) {
 		word, text = WordStillSending, "its image is in the spool and on its way; held as "+name(h.Item, h.CarrierID)
@@ -179,7 +191,7 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h held, ask *Request
 		return "", err
 	}
 	b.sayFlip(flip, h.CarrierID)
-	b.gave(h.Identity)
+	b.gave(h.Identity, h.Item != "")
 	return out, nil
 }
 

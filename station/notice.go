@@ -52,6 +52,12 @@ const (
 	// WordShelf: a batch is closed, and each of its discs has a record and in every
 	// required store the proof that the spool waits for. Said once.
 	WordShelf Word = "BACK TO THE SHELF"
+	// WordWhose: the disc waits, read or not, until it is known which scan is its.
+	WordWhose Word = "WAITING FOR ITS IDENTITY"
+	// WordScanned: a scan belongs to a disc now, or was taken back.
+	WordScanned Word = "SCANNED"
+	// WordScanVoid: a scan got no disc, or nobody can say which one is its.
+	WordScanVoid Word = "SCAN VOID"
 )
 
 // Notice is one step of a disc's story, as it happens.

@@ -167,7 +167,7 @@ func (s *Station) record(ctx context.Context, j *job) error {
 	s.batches.nudge()
 	s.say(Notice{ID: j.ID, Word: WordRecorded, Text: fmt.Sprintf("in the catalog as %.8s, version %d", f.ID, f.ImageVersion)})
 	if f.Carrier.Item == "" {
-		s.say(Notice{ID: j.ID, Word: WordIdentityNeeded, Text: "nobody has said which item this disc belongs to", Hint: annotateHint(f.ID)})
+		s.say(Notice{ID: j.ID, Word: WordIdentityNeeded, Text: f.unnamed(), Hint: annotateHint(f.ID)})
 	}
 	crashpoint.Here("recorded")
 	return nil
@@ -193,8 +193,12 @@ func (s *Station) tagFiles(j *job) (files []catalog.Object, err error) {
 }
 
 // needs lists why a person has to look at the image. That an item is missing,
-// the catalog sees for itself.
+// the catalog sees for itself; why that is so, when scans came to nothing, it
+// is told.
 func needs(f jobFile) (n []catalog.Need) {
+	if f.Carrier.Item == "" && f.Scan != nil && f.Scan.Reason != "" {
+		n = append(n, catalog.Need{Kind: catalog.NeedsIdentity, Reason: f.Scan.Reason})
+	}
 	for _, c := range f.Checks {
 		if c.Outcome == disc.Failure {
 			n = append(n, catalog.Need{Kind: catalog.NeedsReview, Reason: c.Name + ": " + c.Message})

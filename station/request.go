@@ -19,6 +19,8 @@ type Request struct {
 	Parts    int    `json:"parts"` // 0: not told
 	Side     string `json:"side"`
 	Operator string `json:"operator"`
+
+	word *word // what scans said of the disc, in the place of what was not said
 }
 
 func (r Request) validate() error {
@@ -56,12 +58,8 @@ func (s *Station) Rip(ctx context.Context, r Request) (disc.Drive, error) {
 	if err := r.validate(); err != nil {
 		return disc.Drive{}, err
 	}
-	select {
-	case <-s.ready:
-	case <-s.ended:
-		return disc.Drive{}, ErrStopping
-	case <-ctx.Done():
-		return disc.Drive{}, ctx.Err()
+	if err := s.up(ctx); err != nil {
+		return disc.Drive{}, err
 	}
 	b, err := s.find(r.Source)
 	if errors.Is(err, ErrNoDrive) {
@@ -97,21 +95,6 @@ func (s *Station) answer(ctx context.Context, answer <-chan error) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// find is the bay whose drive has this key or node.
-func (s *Station) find(name string) (*bay, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if b := s.bays[name]; b != nil {
-		return b, nil
-	}
-	for _, b := range s.bays {
-		if d := b.info(); name != "" && (d.Node == name || strings.TrimPrefix(d.Node, "/dev/") == name) {
-			return b, nil
-		}
-	}
-	return nil, fmt.Errorf("%q: %w", name, ErrNoDrive)
 }
 
 // adopt makes a bay for a source the watcher does not know: an image file, or

@@ -23,15 +23,16 @@ type Station struct {
 	desks   []*desk // one a store, in the config's order
 	batches *batches
 
-	mu     sync.Mutex
-	bays   map[string]*bay // by drive key
-	jobs   map[string]*job // by carrier id: all that are in the spool
-	claims map[string]*bay // carrier id to the bay that works on its job
-	wg     sync.WaitGroup
-	start  func(func(context.Context)) // runs a function under Run's context; set before ready is closed
-	ready  chan struct{}               // closed when Run has taken up what the spool held
-	ended  chan struct{}               // closed when Run ends: nothing is started any more
-	discs  map[string]disc.Insertion   // by drive key: what lies in the drives that were heard of; zero for nothing
+	mu       sync.Mutex
+	bays     map[string]*bay // by drive key
+	jobs     map[string]*job // by carrier id: all that are in the spool
+	arrivals *arrivals
+	claims   map[string]*bay // carrier id to the bay that works on its job
+	wg       sync.WaitGroup
+	start    func(func(context.Context)) // runs a function under Run's context; set before ready is closed
+	ready    chan struct{}               // closed when Run has taken up what the spool held
+	ended    chan struct{}               // closed when Run ends: nothing is started any more
+	discs    map[string]disc.Insertion   // by drive key: what lies in the drives that were heard of; zero for nothing
 }
 
 // New checks the config and builds a station; it starts nothing.
@@ -43,6 +44,7 @@ func New(cfg Config) (*Station, error) {
 		ready: make(chan struct{}), ended: make(chan struct{}), discs: map[string]disc.Insertion{}}
 	s.spool = &spool{dir: cfg.Spool}
 	s.batches = newBatches(s)
+	s.arrivals = newArrivals(s)
 	for _, st := range cfg.Stores {
 		s.desks = append(s.desks, newDesk(s, st))
 	}
@@ -85,9 +87,13 @@ func (s *Station) Run(ctx context.Context) error {
 		s.batches.takeUp(ctx, j) // all of them before a disc could take a place
 	}
 	for _, j := range jobs {
+		if err := j.stoppedBefore(); err != nil {
+			return err
+		}
 		s.takeUp(j)
 	}
 	s.start(s.batches.run)
+	s.start(s.arrivals.run)
 	for _, d := range s.desks {
 		s.start(func(ctx context.Context) { s.mail(ctx, d) })
 		s.start(func(ctx context.Context) { s.endUploads(ctx, d) })
@@ -189,6 +195,7 @@ func (s *Station) dispatch(ev disc.DriveEvent) {
 		s.cfg.Log.Warn().Str("node", ev.Drive.Node).Msg("an event without a drive's key was passed over")
 		return
 	}
+	s.arrivals.heard(ev)
 	b := s.bay(ev.Drive)
 	b.send(ev)
 }

@@ -19,11 +19,14 @@ type Status struct {
 	// Batches are the open one, those whose discs may not go back yet, and the
 	// last ones whose discs may.
 	Batches []BatchStatus `json:"batches"`
+	Scans   []Scan        `json:"scans"` // those that are not decided
+	Notes   []string      `json:"notes"` // what a person ought to know beside that, of the configuration
 }
 
 // BayStatus is one drive and what is being done in it.
 type BayStatus struct {
 	Drive    disc.Drive `json:"drive"`
+	Name     string     `json:"name"` // what people call the drive, empty when nobody named it
 	Word     Word       `json:"word"`
 	Text     string     `json:"text"`
 	Hint     string     `json:"hint"`
@@ -66,7 +69,7 @@ type StoreStatus struct {
 
 // Status tells what the station is doing now.
 func (s *Station) Status() Status {
-	st := Status{Time: time.Now().UTC(), Bays: []BayStatus{}, Jobs: []JobStatus{}, Stores: []StoreStatus{}, Batches: []BatchStatus{}}
+	st := Status{Time: time.Now().UTC(), Bays: []BayStatus{}, Jobs: []JobStatus{}, Stores: []StoreStatus{}, Batches: []BatchStatus{}, Scans: []Scan{}, Notes: []string{}}
 	s.batches.mu.Lock()
 	st.Batches = append(st.Batches, s.batches.view...)
 	s.batches.mu.Unlock()
@@ -91,6 +94,20 @@ func (s *Station) Status() Status {
 	}
 	for _, d := range s.desks {
 		st.Stores = append(st.Stores, d.status(st.Jobs))
+	}
+	drives := make([]disc.Drive, len(st.Bays))
+	for i, b := range st.Bays {
+		drives[i] = b.Drive
+	}
+	called, wrong := DriveNames(s.cfg.DriveNames, drives)
+	for i := range st.Bays {
+		st.Bays[i].Name = called[DriveID(st.Bays[i].Drive)]
+	}
+	st.Notes = append(st.Notes, wrong...)
+	for _, sc := range s.Scans() {
+		if !sc.Decided() {
+			st.Scans = append(st.Scans, sc)
+		}
 	}
 	slices.SortFunc(st.Bays, func(a, b BayStatus) int { return cmp.Compare(a.Drive.Node+a.Drive.Key, b.Drive.Node+b.Drive.Key) })
 	slices.SortFunc(st.Jobs, func(a, b JobStatus) int { return a.Since.Compare(b.Since) })

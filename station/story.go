@@ -2,6 +2,7 @@ package station
 
 import (
 	"context"
+	"errors"
 
 	"ripstation/disc"
 )
@@ -14,13 +15,17 @@ func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Reque
 	if err != nil {
 		return "", err
 	}
+	seen.arrival = b.s.arrivals.meet(seen)
 	if back, err := b.cameBack(ctx, d, seen, ask); back || err != nil {
 		return OutcomeNeedsYou, err
 	}
 	if seen.refusal != "" {
+		if ask, err = b.whose(ctx, seen.arrival, ask); err != nil {
+			return "", err
+		}
 		return b.refuse(ctx, d, seen, ask)
 	}
-	j, held, err := b.known(ctx, d, seen, ask)
+	j, held, ask, err := b.known(ctx, d, seen, ask) // waits for whose it is where it looks like a known one
 	if err != nil {
 		return "", err
 	}
@@ -34,6 +39,9 @@ func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Reque
 	in, err := b.read(ctx, d, j)
 	if err != nil {
 		return "", err
+	}
+	if err := b.settled(ctx, j); err != nil { // whose disc it is: the sealed record holds that
+		return "", errors.Join(err, in.close())
 	}
 	if err := b.seal(ctx, j, in); err != nil {
 		return "", err

@@ -11,8 +11,10 @@ import (
 	"ripstation/disc"
 )
 
-// unfinished finds the job of the spool that this disc belongs to.
-func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*job, error) {
+// unfinished finds the job of the spool that this disc belongs to, and gives
+// what is said of the disc. One that looks like a disc that another drive had
+// waits until it is known whose it is.
+func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*job, *Request, error) {
 	b.s.mu.Lock()
 	jobs := slices.Collect(maps.Values(b.s.jobs))
 	b.s.mu.Unlock()
@@ -20,7 +22,17 @@ func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*j
 	slices.SortFunc(jobs, func(x, y *job) int { return cmp.Or(x.nearness(s.ins)-y.nearness(s.ins), cmp.Compare(x.ID, y.ID)) })
 	for _, j := range jobs {
 		f := j.file()
-		if disc.LooksLike(s.identity, f.Identity) == disc.Different || otherItem(ask, f.Carrier.Item) {
+		if disc.LooksLike(s.identity, f.Identity) == disc.Different {
+			continue
+		}
+		elsewhere := j.nearness(s.ins) == 2
+		if elsewhere {
+			var err error
+			if ask, err = b.whose(ctx, s.arrival, ask); err != nil {
+				return nil, nil, err
+			}
+		}
+		if otherItem(ask, f.Carrier.Item) {
 			continue
 		}
 		// A disc whose tray was to open has had its story told. Recordables that
@@ -30,13 +42,13 @@ func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*j
 		}
 		its, agree, err := b.belongs(ctx, d, s, j)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if its {
-			return j, b.goOn(ctx, j, s, ask, agree)
+			return j, ask, b.goOn(ctx, j, s, ask, agree, elsewhere)
 		}
 	}
-	return nil, nil
+	return nil, ask, nil
 }
 
 // nearness orders jobs by where their discs were last.
@@ -98,9 +110,15 @@ func (b *bay) belongs(ctx context.Context, d Drive, s seen, j *job) (its bool, a
 }
 
 // goOn takes a job up again with the disc that is in the drive now; agree
-// sample sectors say that it is the job's.
-func (b *bay) goOn(ctx context.Context, j *job, s seen, ask *Request, agree int) error {
+// sample sectors say that it is the job's. In the drive that had it before it
+// is no arrival; elsewhere it is one.
+func (b *bay) goOn(ctx context.Context, j *job, s seen, ask *Request, agree int, elsewhere bool) error {
 	f := j.file()
+	if elsewhere {
+		b.carried(s.arrival, j.ID, j)
+	} else if s.arrival != nil {
+		b.s.arrivals.none(s.arrival, j, f.Carrier.Item != "")
+	}
 	b.notice(Notice{ID: j.ID, Word: WordResumed, Text: fmt.Sprintf("this disc was %s before; it goes on from there", f.Step)})
 	if f.Step.atLeast(StepSealed) && ask != nil && ask.Item != "" && f.Carrier.Item == "" {
 		b.s.say(Notice{ID: j.ID, Word: WordIdentityNeeded, Text: fmt.Sprintf("its image was sealed before; item %q is not in its record", ask.Item), Hint: annotateHint(j.ID)})
@@ -117,6 +135,9 @@ func (b *bay) goOn(ctx context.Context, j *job, s seen, ask *Request, agree int)
 			return
 		}
 		merge(&f.Carrier, ask)
+		if ask != nil && ask.word != nil && (f.Scan == nil || f.Scan.N != ask.word.N) {
+			f.hear(b.s, ask.word)
+		}
 		last := len(f.Captures) - 1
 		if last >= 0 && f.Captures[last].Insertion == s.ins && !f.Captures[last].Started.Before(b.s.started) {
 			return // the same reading, after a pause

@@ -1,0 +1,269 @@
+package station
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"ripstation/disc"
+	"ripstation/internal/pairing"
+)
+
+// arrival is a disc that a bay has not had in its hands. Whose disc it is, is
+// decided once; done is closed then.
+type arrival struct {
+	n   pairing.ID
+	key string // of the drive
+	at  time.Time
+
+	// arrivals.mu guards what follows.
+	ins  disc.Insertion // changes when the drive reports a change that was none
+	seen *disc.Identity // nil before the story knows it
+	job  *job           // nil before it has one
+	id   string         // its carrier, empty before it has one
+	word *word          // what is known of whose disc it is; nil when nobody said anything
+	done chan struct{}
+}
+
+// arrivals knows which disc came when and where, and holds them against what
+// was scanned. It takes discs in as the watcher tells of them, never later: a
+// bay that is busy with a stuck drive must not change the order.
+type arrivals struct {
+	s *Station
+
+	mu      sync.Mutex
+	rounds  pairing.Rounds
+	last    pairing.ID
+	words   int                     // how many words were given, so that each has its number
+	open    map[pairing.ID]*arrival // not decided
+	here    map[string]*arrival     // by drive key: the disc that lies in it; none when it is empty
+	changes map[string]change       // by drive key: what the drive told and nobody has looked at
+	scans   map[pairing.ID]*Scan
+	recent  []pairing.ID // scans that are decided, oldest first
+	due     []due
+	news    chan struct{} // closed, and made anew, whenever something has changed
+}
+
+// change is an insertion that a drive told of without its disc having left.
+type change struct {
+	ins disc.Insertion
+	at  time.Time
+}
+
+// due is a word that a job has not been told yet.
+type due struct {
+	j *job
+	a *arrival
+}
+
+func newArrivals(s *Station) *arrivals {
+	return &arrivals{s: s, rounds: pairing.Rounds{Rules: pairing.Rules{Hold: s.cfg.ScanHold, Settle: s.cfg.ScanSettle}},
+		open: map[pairing.ID]*arrival{}, here: map[string]*arrival{}, changes: map[string]change{}, scans: map[pairing.ID]*Scan{}, news: make(chan struct{})}
+}
+
+// heard takes in what the watcher tells, before the bay hears of it. A change
+// without the disc's having left is not an arrival until the story has found
+// another disc.
+func (as *arrivals) heard(ev disc.DriveEvent) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	key := ev.Drive.Key
+	switch ev.Kind {
+	case disc.EventInserted:
+		now := time.Now()
+		at := when(now, ev.Time, as.s.cfg.ScanSettle)
+		switch here := as.here[key]; {
+		case here == nil && ev.AtStart: // it lay there before anything was scanned
+			as.here[key] = as.decided(key, ev.Insertion, now)
+		case here == nil:
+			as.arrive(key, ev.Insertion, at)
+		case here.ins != ev.Insertion:
+			as.changes[key] = change{ev.Insertion, at}
+		}
+	case disc.EventRemoved:
+		delete(as.here, key)
+		delete(as.changes, key)
+	}
+}
+
+// when is the time that an event tells, on this process's own clock: another
+// clock may jump, and none is trusted to be off by more than limit.
+func when(now, told time.Time, limit time.Duration) time.Time {
+	age := now.Round(0).Sub(told)
+	if told.IsZero() || age < 0 {
+		return now
+	}
+	return now.Add(-min(age, limit))
+}
+
+// arrive takes an arrival into the rounds. as.mu is held.
+func (as *arrivals) arrive(key string, ins disc.Insertion, at time.Time) *arrival {
+	as.last++
+	a := &arrival{n: as.last, key: key, at: at, ins: ins, done: make(chan struct{})}
+	as.here[key], as.open[a.n] = a, a
+	as.rounds.Arrive(at, a.n, key)
+	as.advance()
+	return a
+}
+
+// decided is a disc that nobody said anything of. as.mu is held.
+func (as *arrivals) decided(key string, ins disc.Insertion, at time.Time) *arrival {
+	as.last++
+	a := &arrival{n: as.last, key: key, at: at, ins: ins, done: make(chan struct{})}
+	close(a.done)
+	return a
+}
+
+// meet is the arrival of the disc that a story has identified. A disc that no
+// event told of came when the story began. An image file is nobody's arrival.
+func (as *arrivals) meet(s seen) *arrival {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	key := s.ins.DriveKey
+	if s.disc.Medium == disc.MediumFile {
+		return as.decided(key, s.ins, s.at)
+	}
+	a := as.here[key]
+	switch {
+	case a == nil:
+		a = as.arrive(key, s.ins, when(time.Now(), s.at, as.s.cfg.ScanSettle))
+	case a.ins == s.ins:
+	case a.seen == nil || disc.LooksLike(*a.seen, s.identity) != disc.Different:
+		a.ins = s.ins // the drive told twice of one disc
+	default:
+		at := when(time.Now(), s.at, as.s.cfg.ScanSettle)
+		if c := as.changes[key]; c.ins == s.ins {
+			at = c.at
+		}
+		a = as.arrive(key, s.ins, at)
+	}
+	delete(as.changes, key)
+	identity := s.identity
+	a.seen = &identity
+	return a
+}
+
+// none says that an arrival was none: the disc goes on with its job in its
+// drive, or its tray closed by itself. When nobody has said yet which item that
+// disc is (named is false), a scan may have been meant for it: then its round
+// gives nobody an identifier. j is its job, nil when it has none.
+func (as *arrivals) none(a *arrival, j *job, named bool) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	if a.job = j; j != nil {
+		a.id = j.ID
+		if j.arrival == a {
+			return // the same arrival, told again
+		}
+	}
+	for _, sc := range as.scans {
+		if sc.met == a.n && sc.State == ScanBound {
+			sc.State, sc.ID, sc.Until = ScanSpoiled, "", nil
+			sc.Text, sc.Hint = "the disc that came was one that the station had in its hands already", scanAgain
+		}
+	}
+	if as.open[a.n] != nil {
+		if named {
+			as.rounds.Withdraw(a.n)
+		} else {
+			as.rounds.Doubt(a.n)
+		}
+	}
+	as.decide(a, nil)
+	as.advance()
+}
+
+// decide says whose disc an arrival is, for good. as.mu is held.
+func (as *arrivals) decide(a *arrival, w *word) {
+	delete(as.open, a.n)
+	a.word = w
+	select {
+	case <-a.done:
+	default:
+		close(a.done)
+	}
+	if a.job != nil && w != nil {
+		as.due = append(as.due, due{a.job, a})
+	}
+}
+
+// undecided reports whether a scan may still be found to belong to an arrival,
+// or has just been.
+func (as *arrivals) undecided(a *arrival) bool {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	return as.open[a.n] != nil || a.word != nil && a.word.Item != ""
+}
+
+// attach makes a job the arrival's. What was decided meanwhile is due to it.
+func (as *arrivals) attach(a *arrival, j *job) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	a.job, a.id, j.arrival = j, j.ID, a
+	if a.word != nil {
+		as.due = append(as.due, due{j, a})
+		as.tell()
+	}
+}
+
+// advance judges what is over and tells everybody who waits. as.mu is held.
+func (as *arrivals) advance() {
+	for _, o := range as.rounds.Advance(time.Now()) {
+		if !o.Arrival {
+			as.scanEnded(o)
+			continue
+		}
+		if a := as.open[o.ID]; a != nil {
+			as.decide(a, as.wordOf(o))
+		}
+	}
+	as.refresh()
+	as.tell()
+}
+
+func (as *arrivals) tell() {
+	close(as.news)
+	as.news = make(chan struct{})
+}
+
+// run lets time go by, and tells jobs whose disc theirs is.
+func (as *arrivals) run(ctx context.Context) {
+	for {
+		as.mu.Lock()
+		as.advance()
+		todo := as.due
+		as.due = nil
+		news := as.news
+		next, any := as.rounds.Next(time.Now())
+		as.mu.Unlock()
+		for _, d := range todo {
+			if err := as.s.give(d.j, as.wordFor(d.a)); err != nil {
+				// The story tells it again before the seal, and waits until it can.
+				as.s.cfg.Log.Warn().Err(err).Str("id", d.j.ID).Msg("whose disc it is could not be written down yet")
+			}
+		}
+		var alarm <-chan time.Time
+		var t *time.Timer
+		if any {
+			t = time.NewTimer(time.Until(next))
+			alarm = t.C
+		}
+		select {
+		case <-alarm:
+		case <-news:
+		case <-ctx.Done():
+		}
+		if t != nil {
+			t.Stop()
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+func (as *arrivals) wordFor(a *arrival) *word {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	return a.word
+}
