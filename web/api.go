@@ -14,6 +14,9 @@
 //	GET  notices            a stream of station.Notice, one a line
 //	POST rip                station.Request -> Ripping
 //	POST eject              EjectRequest -> nothing
+//	POST scan               ScanRequest -> station.Scan
+//	POST scan/cancel        CancelRequest -> []station.Scan: what was taken back
+//	GET  scans              []station.Scan
 //	POST annotate/{id}      Annotation -> what Books.Annotate gives
 //	POST handed-out/{id}    HandedOut -> nothing
 //	GET  batches            what Books.Batches gives

@@ -69,6 +69,7 @@ func New(cfg Config) *Server {
 	handle(s, "annotate/{id}", func(r *http.Request, in Annotation) (any, error) {
 		return cfg.Books.Annotate(r.Context(), r.PathValue("id"), in)
 	})
+	s.scans()
 	s.mux.HandleFunc("GET "+prefix+"notices", s.notices)
 	handle(s, "handed-out/{id}", func(r *http.Request, in HandedOut) (any, error) {
 		return struct{}{}, cfg.Books.HandedOut(r.Context(), r.PathValue("id"), in)
@@ -182,6 +183,8 @@ func faultOf(err error) *Error {
 		e.Code, e.Hint = CodeNotFound, "`ripstation drives` lists the drives; an image file is named by its path"
 	case errors.Is(err, station.ErrRequest):
 		e.Code = CodeUsage
+	case errors.Is(err, station.ErrNotBound):
+		e.Code = CodeConflict
 	case errors.Is(err, station.ErrNoDisc):
 		e.Code = CodeNoDisc
 	case errors.Is(err, fs.ErrPermission), disc.ClassOf(err) == disc.ClassPermission:

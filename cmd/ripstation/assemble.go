@@ -55,6 +55,7 @@ func build(ctx context.Context, cfg *Config, cat *catalog.Catalog, h hands, log 
 		Spool: cfg.Station.Spool, Stores: stores, Eject: station.EjectWhen(cfg.Eject.When), Retries: cfg.Read.Retries,
 		ReadProtected: cfg.Read.Protected == "image", Operator: cfg.Station.Operator, Program: program(),
 		Catalog: cat, Open: h.open, Events: h.events, Hold: h.hold, Log: log, EjectRetry: time.Duration(cfg.Eject.Retry),
+		ScanHold: time.Duration(cfg.Identity.Hold), ScanSettle: time.Duration(cfg.Identity.Settle), DriveNames: cfg.Drives.Names,
 	})
 	if err != nil {
 		return nil, err

@@ -17,13 +17,14 @@ import (
 // Config is the configuration file. Each field's tag is its key; the fields'
 // meaning and defaults stand in config.example.toml.
 type Config struct {
-	Station StationConfig `toml:"station"`
-	Drives  DrivesConfig  `toml:"drives"`
-	Read    ReadConfig    `toml:"read"`
-	Eject   EjectConfig   `toml:"eject"`
-	Names   NamesConfig   `toml:"names"`
-	Stores  []StoreConfig `toml:"store"`
-	Log     LogConfig     `toml:"log"`
+	Station  StationConfig  `toml:"station"`
+	Drives   DrivesConfig   `toml:"drives"`
+	Read     ReadConfig     `toml:"read"`
+	Eject    EjectConfig    `toml:"eject"`
+	Names    NamesConfig    `toml:"names"`
+	Identity IdentityConfig `toml:"identity"`
+	Stores   []StoreConfig  `toml:"store"`
+	Log      LogConfig      `toml:"log"`
 
 	path string // absolute, empty for the built-in defaults
 }
@@ -37,9 +38,10 @@ type StationConfig struct {
 }
 
 type DrivesConfig struct {
-	Include []string `toml:"include"`
-	Exclude []string `toml:"exclude"`
-	Poll    Duration `toml:"poll"`
+	Include []string          `toml:"include"`
+	Exclude []string          `toml:"exclude"`
+	Poll    Duration          `toml:"poll"`
+	Names   map[string]string `toml:"names"` // key or node, by name
 }
 
 type ReadConfig struct {
@@ -56,6 +58,11 @@ type EjectConfig struct {
 
 type NamesConfig struct {
 	Template string `toml:"template"`
+}
+
+type IdentityConfig struct {
+	Hold   Duration `toml:"hold"`
+	Settle Duration `toml:"settle"`
 }
 
 type StoreConfig struct {

@@ -31,6 +31,9 @@ func (c *Config) validate() error {
 	v.globs("drives.include", c.Drives.Include)
 	v.globs("drives.exclude", c.Drives.Exclude)
 	v.span("drives.poll", c.Drives.Poll, time.Second, time.Hour)
+	v.driveNames("drives.names", c.Drives.Names)
+	v.span("identity.hold", c.Identity.Hold, time.Second, time.Hour)
+	v.span("identity.settle", c.Identity.Settle, time.Second, 10*time.Minute)
 	v.between("read.retries", int64(c.Read.Retries), 0, 100)
 	if n := int64(c.Read.Chunk); n < 32*disc.SectorSize || n > 512*disc.SectorSize || n%disc.SectorSize != 0 {
 		v.add("read.chunk", "%d bytes cannot be; it is whole sectors of 2 KiB, 64KiB at least and 1MiB at most", n)
@@ -231,6 +234,26 @@ func (v *validator) globs(key string, globs []string) {
 		}
 	}
 }
+
+// driveNames are what people call the drives. A name must not look like a node,
+// and no drive has two.
+func (v *validator) driveNames(key string, names map[string]string) {
+	taken := map[string]string{}
+	for _, name := range slices.Sorted(mapKeys(names)) {
+		drive := names[name]
+		switch {
+		case !plainName(name):
+			v.add(key, "%q cannot be a drive's name; it has 1 to 40 letters, digits, - and _", name)
+		case drive == "" || len(drive) > 500 || strings.ContainsFunc(drive, func(r rune) bool { return r < ' ' || r == 0x7f }):
+			v.add(key+"."+name, "%q is no drive; it is a key or a node, as `ripstation drives` shows them", drive)
+		case taken[bareNode(drive)] != "":
+			v.add(key+"."+name, "%q has the name %s already", drive, taken[bareNode(drive)])
+		}
+		taken[bareNode(drive)] = name
+	}
+}
+
+func bareNode(drive string) string { return strings.TrimPrefix(drive, "/dev/") }
 
 func (v *validator) between(key string, n, least, most int64) {
 	if n < least || n > most {

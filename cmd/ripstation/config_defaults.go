@@ -71,12 +71,13 @@ func defaults(h homes) *Config {
 			Socket:      filepath.Join(h.runtime, "ripstation.sock"),
 			SocketGroup: serviceGroup,
 		},
-		Drives: DrivesConfig{Include: []string{"*"}, Exclude: []string{}, Poll: Duration(5 * time.Second)},
-		Read:   ReadConfig{Retries: 3, Chunk: 1 << 20, Protected: "hold"},
-		Eject:  EjectConfig{When: "stored", Retry: Duration(30 * time.Second)},
-		Names:  NamesConfig{Template: discname.Default},
-		Stores: []StoreConfig{{Name: "local", Type: "directory", Required: &yes, Proof: "read-back", Limit: []string{}, Path: filepath.Join(h.state, "store")}},
-		Log:    LogConfig{Level: "info", Format: "auto"},
+		Drives:   DrivesConfig{Include: []string{"*"}, Exclude: []string{}, Poll: Duration(5 * time.Second), Names: map[string]string{}},
+		Read:     ReadConfig{Retries: 3, Chunk: 1 << 20, Protected: "hold"},
+		Eject:    EjectConfig{When: "stored", Retry: Duration(30 * time.Second)},
+		Names:    NamesConfig{Template: discname.Default},
+		Identity: IdentityConfig{Hold: Duration(2 * time.Minute), Settle: Duration(15 * time.Second)},
+		Stores:   []StoreConfig{{Name: "local", Type: "directory", Required: &yes, Proof: "read-back", Limit: []string{}, Path: filepath.Join(h.state, "store")}},
+		Log:      LogConfig{Level: "info", Format: "auto"},
 	}
 }
 

@@ -100,7 +100,7 @@ func TestMistakesAreNamed(t *testing.T) {
 	s3 := "[[store]]\nname=\"s\"\ntype=\"s3\"\nbucket=\"b\"\n"
 	for _, c := range []struct{ text, want string }{
 		{"[read]\nretrys = 3", `unknown key "read.retrys"; there are chunk, protected, retries, speed`},
-		{"[reed]\nretries = 3", `unknown key "reed"; there are drives, eject, log, names, read, station, store`},
+		{"[reed]\nretries = 3", `unknown key "reed"; there are drives, eject, identity, log, names, read, station, store`},
 		{"[[store]]\nname=\"a\"\npfad=\"/x\"", `unknown key "store.pfad"`},
 		{"[[store]]\nname=\"a\"\ntype=\"directory\"\npath=\"/s\"\n[[store]]\nname=\"b\"\ntype=\"directory\"\npath=\"/x/../s\"", `store.b.path: "/s" is the same place as store.a.path`},
 		{"[[store]]\nname=\"a\"\ntype=\"directory\"\npath=\"/s\"\n[[store]]\nname=\"b\"\ntype=\"directory\"\npath=\"/s/t\"", `store.b.path: "/s/t" lies in store.a.path`},
@@ -108,6 +108,13 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"[station]\nspool = \"/s\"\ncatalog = \"/s\"", `station.catalog: "/s" is the same place as station.spool`},
 		{"[station]\nspool = \"/s\"\ncatalog = \"/s/catalog.db\"", `station.catalog: "/s/catalog.db" lies in station.spool`},
 		{s3 + strings.Replace(s3, `"s"`, `"t"`, 1), `store.t: it is the same place as store.s`},
+		{"[drives.names]\n\"/dev/x\" = \"K\"", `drives.names: "/dev/x" cannot be a drive's name`},
+		{"[drives.names]\n2 = \"\"", `drives.names.2: "" is no drive`},
+		{"[drives.names]\n2 = \"sr0\"\n3 = \"/dev/sr0\"", `drives.names.3: "/dev/sr0" has the name 2 already`},
+		{"[drives.names]\n2 = \"sr0\"\n2 = \"sr1\"", "2"},
+		{"[drives]\nnames = \"two\"", "names"},
+		{"[identity]\nhold = \"0s\"", "identity.hold: 0s cannot be"},
+		{"[identity]\nsettle = \"11m\"", "identity.settle: 11m0s cannot be"},
 		{"[read]\nretries = 101", "read.retries: 101 cannot be"},
 		{"[read]\nretries = -1", "read.retries: -1 cannot be"},
 		{"[read]\nretries = \"x\"", "retries"},

@@ -69,6 +69,7 @@ missing, 4 findings, 5 could not look.`,
 		a.lsVerb(), a.catVerb(), a.extractVerb(), a.inspectVerb(),
 		a.ejectVerb(), a.auditVerb(), a.restoreVerb(), a.verifyVerb(), a.repairVerb(), a.handoverVerb(), a.configVerb(), a.demoVerb(), a.versionVerb())
 	root.AddCommand(a.doctorVerb(), a.storeVerb(), a.catalogVerb(), a.withdrawVerb(), a.batchVerb())
+	root.AddCommand(a.scanVerb())
 	return root
 }
 

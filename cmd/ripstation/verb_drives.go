@@ -30,6 +30,7 @@ func (a *app) drivesVerb() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.sayNames(cfg, bays)
 			if a.json {
 				return a.printJSON(bays)
 			}
@@ -38,10 +39,10 @@ func (a *app) drivesVerb() *cobra.Command {
 				return nil
 			}
 			w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
-			fmt.Fprintln(w, "DRIVE\tMODEL\tKEY\tSTATE\t")
+			fmt.Fprintln(w, "DRIVE\tNAME\tMODEL\tKEY\tSTATE\t")
 			for _, b := range bays {
 				d := b.Drive
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", one(d.Node), one(strings.TrimSpace(d.Vendor+" "+d.Model+" "+d.Firmware)), orDash(&d.Key), b.Word, one(b.Text))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", one(d.Node), orDash(&b.Name), one(strings.TrimSpace(d.Vendor+" "+d.Model+" "+d.Firmware)), orDash(&d.Key), b.Word, one(b.Text))
 			}
 			return w.Flush()
 		}),

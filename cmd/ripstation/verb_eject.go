@@ -47,7 +47,7 @@ func eject(ctx context.Context, cfg *Config, drive string) error {
 	if !errors.Is(err, web.ErrNotRunning) {
 		return err
 	}
-	path := nodePath(drive)
+	path := nodePath(cfg.Drives.called(drive))
 	if !isOptical(path) {
 		return fmt.Errorf("%s is no optical drive; `ripstation drives` lists them", one(drive))
 	}

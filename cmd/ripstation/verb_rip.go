@@ -27,9 +27,9 @@ func (a *app) ripVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rip SOURCE",
 		Short: "Image one disc, or take in one image file",
-		Long: `Rip reads the disc that is in a drive (by its node, short name or key), or an
-image file, through the same story as a disc put into a running station. When
-a station runs it does the work; else this command does, until the image has
+		Long: `Rip reads the disc that is in a drive (by its node, short name, key, or its name
+in drives.names), or an image file, through the same story as a disc put into a
+running station. When a station runs it does the work; else this command does, until the image has
 been read back from every required store.
 
 The exit code is 0 when everything was read (or the disc was archived
@@ -184,6 +184,7 @@ func unheard(v catalog.View, in station.Request) (out web.Annotation, any bool) 
 // ripHere does it in this process, with a station of its own that works on
 // the same spool, catalog and stores.
 func (a *app) ripHere(ctx context.Context, cfg *Config, in station.Request) error {
+	in.Source = nodePath(cfg.Drives.called(in.Source))
 	if !isOptical(in.Source) {
 		// Looked at before a station is built for it.
 		src, err := blockreader.Open(in.Source)

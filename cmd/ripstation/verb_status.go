@@ -51,9 +51,15 @@ func (a *app) printStatus(st station.Status) error {
 		if p := b.Progress; p != nil && p.Total > 0 {
 			done = fmt.Sprintf("%d %% of %s", p.Done*100/p.Total, size(p.Total))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", one(b.Drive.Node), orDash(ptr(short(b.ID))), b.Word, done, one(b.Text))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", driveCalled(b), orDash(ptr(short(b.ID))), b.Word, done, one(b.Text))
 		if b.Hint != "" {
 			fmt.Fprintf(w, "\t\t-> %s\t\t\n", one(b.Hint))
+		}
+	}
+	if len(st.Scans) > 0 {
+		fmt.Fprintln(w, "\nSCANNED\tCODE\tSTATE\t\t")
+		for _, sc := range st.Scans {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", moment(sc.Time), one(sc.Code), one(string(sc.State)), one(sc.Text))
 		}
 	}
 	if len(st.Jobs) > 0 {
@@ -87,12 +93,23 @@ func (a *app) printStatus(st station.Status) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	for _, n := range st.Notes {
+		fmt.Fprintln(a.out, one(n))
+	}
 	for _, s := range st.Stores {
 		for _, n := range s.Notes {
 			fmt.Fprintf(a.out, "%s: %s\n", one(s.Name), one(n))
 		}
 	}
 	return nil
+}
+
+// driveCalled is a drive's node, with the name that people gave it.
+func driveCalled(b station.BayStatus) string {
+	if b.Name == "" {
+		return one(b.Drive.Node)
+	}
+	return one(b.Drive.Node) + " (" + one(b.Name) + ")"
 }
 
 func ptr[T any](v T) *T { return &v }
