@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,11 +22,24 @@ var (
 	held = map[uint64]*hold{} // by device number: this process' own
 )
 
-type hold struct{ fd, users int }
+// hold is a name that this process has. Who finds it taken connects to it, and
+// the kernel tells whose it is; nobody has to answer.
+type hold struct {
+	fd, users int
+	sweep     *time.Timer
+}
+
+const (
+	// askers is how many may have asked between two sweeps.
+	askers = 64
+	// sweepEvery is how often those who have asked are let go.
+	sweepEvery = 20 * time.Second
+)
 
 // Take takes the drive behind a device node for this process, as often as it
 // likes; release gives one taking back. The drive is free again after the
-// last.
+// last. When another process has it, the error wraps ErrTaken and names that
+// process.
 func Take(node string) (release func(), err error) {
 	var st unix.Stat_t
 	if err := unix.Stat(node, &st); err != nil {
@@ -36,14 +50,16 @@ func Take(node string) (release func(), err error) {
 	defer mu.Unlock()
 	h := held[dev]
 	if h == nil {
-		fd, err := bind(fmt.Sprintf("@ripstation/drive/%d:%d", unix.Major(dev), unix.Minor(dev)))
+		name := fmt.Sprintf("@ripstation/drive/%d:%d", unix.Major(dev), unix.Minor(dev))
+		fd, err := bind(name)
 		if errors.Is(err, unix.EADDRINUSE) {
-			err = ErrTaken
+			err = taken(name)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("lock drive %s: %w", node, err)
 		}
 		h = &hold{fd: fd}
+		h.sweep = time.AfterFunc(sweepEvery, func() { swept(dev, h) })
 		held[dev] = h
 	}
 	h.users++
@@ -56,18 +72,69 @@ func drop(dev uint64) {
 	h := held[dev]
 	if h.users--; h.users == 0 {
 		delete(held, dev)
+		h.sweep.Stop()
 		// A descriptor that only holds a name has nothing to lose on closing.
 		_ = unix.Close(h.fd)
 	}
 }
 
+// swept lets those go who have asked whose the drive is.
+func swept(dev uint64, h *hold) {
+	mu.Lock()
+	defer mu.Unlock()
+	if held[dev] != h {
+		return
+	}
+	for {
+		fd, _, err := unix.Accept4(h.fd, unix.SOCK_CLOEXEC)
+		if err != nil {
+			break
+		}
+		_ = unix.Close(fd)
+	}
+	h.sweep.Reset(sweepEvery)
+}
+
+// bind takes a name, and lets others ask whose it is.
 func bind(name string) (int, error) {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := socket()
 	if err != nil {
 		return -1, err
 	}
 	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: name}); err != nil {
 		return -1, errors.Join(err, unix.Close(fd))
 	}
+	if err := unix.Listen(fd, askers); err != nil {
+		return -1, errors.Join(err, unix.Close(fd))
+	}
 	return fd, nil
+}
+
+func socket() (int, error) {
+	return unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+}
+
+// taken is the error for a name that another process has.
+func taken(name string) error {
+	if pid := owner(name); pid > 0 {
+		return fmt.Errorf("%w: process %d; wait until it has ended, or stop it", ErrTaken, pid)
+	}
+	return fmt.Errorf("%w; wait until it has ended, or stop it", ErrTaken)
+}
+
+// owner is the process that listens on a name, 0 when the kernel does not say.
+func owner(name string) int {
+	fd, err := socket()
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(fd)
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: name}); err != nil {
+		return 0
+	}
+	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return 0
+	}
+	return int(cred.Pid)
 }

@@ -3,10 +3,14 @@ package drivelock
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // node stands for a drive: its device number is what is locked.
@@ -29,9 +33,58 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child starts another process that tries to take the drive, and says what
-// came of it. It keeps what it got until it is killed.
+// The error says whose the drive is, to as many as ask.
+func TestOwnerIsNamed(t *testing.T) {
+	word, kill, pid := childOf(t)
+	defer func() { kill() }()
+	if word != "taken\n" {
+		t.Fatalf("the other process: %s", word)
+	}
+	for range 3 {
+		_, err := Take(node)
+		if want := fmt.Sprintf("process %d;", pid); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q in it", err, want)
+		}
+	}
+}
+
+// Who has asked is let go, and the next ones hear whose the drive is.
+func TestAskersAreLetGo(t *testing.T) {
+	release, err := Take(node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	var st unix.Stat_t
+	if err := unix.Stat(node, &st); err != nil {
+		t.Fatal(err)
+	}
+	dev := uint64(st.Rdev)
+	name := fmt.Sprintf("@ripstation/drive/%d:%d", unix.Major(dev), unix.Minor(dev))
+	n := 0
+	for owner(name) == os.Getpid() {
+		if n++; n > 100*askers {
+			t.Fatal("the owner's ear is never full; the test shows nothing")
+		}
+	}
+	mu.Lock()
+	h := held[dev]
+	mu.Unlock()
+	swept(dev, h)
+	if owner(name) != os.Getpid() {
+		t.Errorf("after %d askers and a sweep nobody is told whose the drive is", n)
+	}
+}
+
 func child(t *testing.T) (word string, kill func()) {
+	t.Helper()
+	word, kill, _ = childOf(t)
+	return word, kill
+}
+
+// childOf starts another process that tries to take the drive, and says what
+// came of it. It keeps what it got until it is killed.
+func childOf(t *testing.T) (word string, kill func(), pid int) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "DRIVELOCK_CHILD=1")
@@ -54,7 +107,7 @@ func child(t *testing.T) (word string, kill func()) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		_ = in.Close()
-	}
+	}, cmd.Process.Pid
 }
 
 func TestOneProcessADrive(t *testing.T) {
@@ -83,8 +136,10 @@ func TestOneProcessADrive(t *testing.T) {
 	if word != "taken\n" {
 		t.Errorf("another process, after the last release: %s", word)
 	}
-	if _, err := Take(node); !errors.Is(err, ErrTaken) {
-		t.Errorf("while another process holds it: %v", err)
+	for range 3 * askers { // the last ones find the owner's ear full
+		if _, err := Take(node); !errors.Is(err, ErrTaken) {
+			t.Errorf("while another process holds it: %v", err)
+		}
 	}
 	kill() // with SIGKILL: nothing is left behind
 	release, err := Take(node)
