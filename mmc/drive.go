@@ -35,6 +35,14 @@ type Drive struct {
 	// hasRead is set when a READ has succeeded on this drive, after which a
 	// refusal of the command itself is a sick drive's answer.
 	hasRead atomic.Bool
+	medium  atomic.Pointer[disc.Medium] // as last identified; reads have their deadline by it
+}
+
+func (d *Drive) mediumNow() disc.Medium {
+	if m := d.medium.Load(); m != nil {
+		return *m
+	}
+	return disc.MediumUnknown
 }
 
 // New makes a Drive of a Transport. It sends nothing.
@@ -74,7 +82,7 @@ func (d *Drive) do(ctx context.Context, cdb, data []byte, asked disc.Extent) (an
 	if err != nil {
 		return answer{}, err
 	}
-	cmd.Timeout = op.timeout
+	cmd.Timeout = op.deadline(cdb, d.mediumNow(), asked)
 	start := d.now()
 	res, err := d.t.Do(ctx, cmd)
 	took := d.now().Sub(start)

@@ -40,6 +40,7 @@ type survey struct {
 // its kind is disc.KindNoTOC.
 func (d *Drive) Identify(ctx context.Context) (disc.Disc, error) {
 	s := &survey{d: d, headers: map[int]sectorHeader{}}
+	d.medium.Store(nil)
 	err := d.ready(ctx)
 	if err != nil && !cannotRead(err) {
 		return disc.Disc{}, err
@@ -53,6 +54,7 @@ func (d *Drive) Identify(ctx context.Context) (disc.Disc, error) {
 			return disc.Disc{}, err
 		}
 	}
+	d.medium.Store(&s.medium)
 	return s.disc(), nil
 }
 

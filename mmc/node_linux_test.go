@@ -35,16 +35,20 @@ func TestHeaderHasTheKernelsLayout(t *testing.T) {
 }
 
 // kernelNode is a Node whose ioctl is answered by a function.
-func kernelNode(t *testing.T, kernel func(c *sgCall) unix.Errno) *Node {
+func kernelNode(t *testing.T, answer func(c *sgCall) unix.Errno) *Node {
 	t.Helper()
 	fd, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := newNode("/dev/sr0", fd)
-	n.submit = func(_ int, c *sgCall) unix.Errno { return kernel(c) }
+	n := nodeOn(newDevice("/dev/sr0", presence{}), fd, func(_ int, c *sgCall) unix.Errno { return answer(c) })
 	t.Cleanup(func() { n.Close() })
 	return n
+}
+
+func nodeOn(d *device, fd int, submit func(int, *sgCall) unix.Errno) *Node {
+	d.users++
+	return &Node{Grace: DefaultGrace, path: d.path, fd: fd, dev: d, kernel: kernel{submit: submit}, free: func() {}}
 }
 
 func isOpen(fd int) bool {
@@ -256,7 +260,7 @@ func TestOpenNodeThatIsNoDrive(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, class := range map[string]disc.Class{
-		file: disc.ClassRefused, os.DevNull: disc.ClassRefused,
+		file: disc.ClassRefused, "/dev/full": disc.ClassRefused,
 		filepath.Join(t.TempDir(), "sr7"): disc.ClassGone,
 	} {
 		n, err := OpenNode(path)
@@ -272,7 +276,7 @@ func TestSubmitReachesTheKernel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := newNode(os.DevNull, fd)
+	n := nodeOn(newDevice(os.DevNull, presence{}), fd, submit)
 	defer n.Close()
 	_, err = n.Do(t.Context(), read1(make([]byte, 2048)))
 	if wantClass(t, err, disc.ClassRefused); !errors.Is(err, unix.ENOTTY) {

@@ -41,10 +41,13 @@ func cdbStartStop(eject bool) []byte {
 	b := cdb(opStartStopUnit, 6)
 	b[4] = 0x01
 	if eject {
-		b[4] = 0x02
+		b[4] = loadEject
 	}
 	return b
 }
+
+// loadEject is the LOEJ bit: the tray is to move.
+const loadEject = 0x02
 
 // TestUnitReady asks whether the medium can be accessed: nil, or an error whose
 // class and sense say why not.

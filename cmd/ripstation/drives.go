@@ -15,7 +15,6 @@ import (
 
 	"ripstation/disc"
 	"ripstation/internal/blockreader"
-	"ripstation/internal/drivelock"
 	"ripstation/mmc"
 	"ripstation/station"
 	"ripstation/watcher"
@@ -80,13 +79,8 @@ func (o *opener) open(ctx context.Context, d disc.Drive) (station.Drive, error) 
 		}
 		return blockreader.Open(path)
 	}
-	release, err := drivelock.Take(path)
-	if err != nil {
-		return nil, err
-	}
 	node, err := mmc.OpenNode(path)
 	if err != nil {
-		release()
 		return nil, err
 	}
 	o.mu.Lock()
@@ -95,21 +89,15 @@ func (o *opener) open(ctx context.Context, d disc.Drive) (station.Drive, error) 
 	if known.Key == "" {
 		known.Key = d.Key
 	}
-	return &realDrive{Drive: mmc.New(node), node: path, known: known, read: o.read, release: release}, nil
+	return &realDrive{Drive: mmc.New(node), node: path, known: known, read: o.read}, nil
 }
 
 // realDrive is an optical drive behind a device node, as the station sees it.
 type realDrive struct {
 	*mmc.Drive
-	node    string
-	known   disc.Drive
-	read    ReadConfig
-	release func()
-}
-
-func (d *realDrive) Close() error {
-	defer d.release()
-	return d.Drive.Close()
+	node  string
+	known disc.Drive
+	read  ReadConfig
 }
 
 // MaxSectors is the smaller of what the drive takes and what read.chunk says.

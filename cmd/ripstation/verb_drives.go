@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -60,20 +61,29 @@ func bays(ctx context.Context, cfg *Config) ([]station.BayStatus, error) {
 	if !errors.Is(err, web.ErrNotRunning) {
 		return nil, err
 	}
-	out := []station.BayStatus{}
-	for _, path := range nodes() {
-		d, err := nameOf(ctx, path)
-		b := station.BayStatus{Drive: d, Since: time.Now().UTC()}
-		var st disc.TrayStatus
-		if err == nil {
-			st, err = statusOf(ctx, d)
-		}
-		if err != nil {
-			b.Word, b.Text = station.WordDriveFault, err.Error()
-		} else {
-			b.Word = station.Word(strings.ToUpper(strings.ReplaceAll(string(st), "-", " ")))
-		}
-		out = append(out, b)
+	// Side by side: one that hangs is waited for, but not by the others.
+	paths := nodes()
+	out := make([]station.BayStatus, len(paths))
+	var wg sync.WaitGroup
+	for i, path := range paths {
+		wg.Go(func() { out[i] = askDrive(ctx, path) })
 	}
+	wg.Wait()
 	return out, nil
+}
+
+// askDrive is what a drive says of itself, or why it does not.
+func askDrive(ctx context.Context, path string) station.BayStatus {
+	d, err := nameOf(ctx, path)
+	b := station.BayStatus{Drive: d, Since: time.Now().UTC()}
+	var st disc.TrayStatus
+	if err == nil {
+		st, err = statusOf(ctx, d)
+	}
+	if err != nil {
+		b.Word, b.Text = station.WordDriveFault, err.Error()
+	} else {
+		b.Word = station.Word(strings.ToUpper(strings.ReplaceAll(string(st), "-", " ")))
+	}
+	return b
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ripstation/internal/drivelock"
 	"ripstation/mmc"
 	"ripstation/web"
 )
@@ -51,11 +50,6 @@ func eject(ctx context.Context, cfg *Config, drive string) error {
 	if !isOptical(path) {
 		return fmt.Errorf("%s is no optical drive; `ripstation drives` lists them", one(drive))
 	}
-	release, err := drivelock.Take(path)
-	if err != nil {
-		return err
-	}
-	defer release()
 	node, err := mmc.OpenNode(path)
 	if err != nil {
 		return err
