@@ -47,6 +47,9 @@ const (
 	EventEjectRequested EventKind = "eject-requested"
 	EventDriveAdded     EventKind = "drive-added"
 	EventDriveGone      EventKind = "drive-gone"
+	// EventDriveFault: the drive does not answer, or cannot be asked; Text says
+	// why. When it can be asked again, EventDriveAdded comes once more.
+	EventDriveFault EventKind = "drive-fault"
 )
 
 // DriveEvent is what the watcher tells the station.
@@ -56,4 +59,5 @@ type DriveEvent struct {
 	Insertion Insertion // set for EventInserted
 	AtStart   bool      // the medium was there when the watcher started
 	Time      time.Time
+	Text      string // set for EventDriveFault
 }

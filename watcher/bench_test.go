@@ -43,6 +43,7 @@ type vdrive struct {
 	fixed   map[string]string // properties of the medium in it, in udev's database
 	asked   int               // status calls
 	hang    chan struct{}     // status calls wait for it to close
+	slow    time.Duration     // a status call takes that long
 	early   bool              // and say then what was so when they came
 }
 
@@ -222,8 +223,9 @@ func (b *bench) status(ctx context.Context, d disc.Drive) (disc.TrayStatus, erro
 		return disc.TrayUnknown, errors.New("no such device")
 	}
 	v.asked++
-	hang, early, was := v.hang, v.early, v.status
+	hang, early, was, slow := v.hang, v.early, v.status, v.slow
 	b.mu.Unlock()
+	time.Sleep(slow)
 	if hang != nil {
 		<-hang // does not heed its context, as a call in the kernel
 	}
@@ -289,6 +291,9 @@ func (w *watch) told() []string {
 		text := string(e.Kind) + " " + e.Drive.Key
 		if e.Kind == disc.EventInserted {
 			text += fmt.Sprint(" #", e.Insertion.DiskSeq)
+		}
+		if e.Kind == disc.EventDriveFault {
+			text += ": " + e.Text
 		}
 		if e.AtStart {
 			text += " at start"

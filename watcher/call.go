@@ -2,6 +2,7 @@ package watcher
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"ripstation/disc"
@@ -90,11 +91,13 @@ func (w *Watcher) abandon(c *call) {
 // more until it comes back after all.
 func (l *loop) abandonCall(d *drive) {
 	l.w.abandon(d.call)
-	l.log.Error().Str("drive", d.Node).Dur("after", time.Since(d.call.started)).
+	waited := time.Since(d.call.started)
+	l.log.Error().Str("drive", d.Node).Dur("after", waited).
 		Msg("the drive does not answer; it is left alone until it does (pull its plug if it stays so)")
 	if d.phase == identifying {
 		l.identifyByUdev(d)
 	}
+	l.fault(d, fmt.Sprintf("it has not answered for %s and is left alone until it does", waited.Round(time.Second)))
 }
 
 // check asks an announced drive for its status, unless it is held.
@@ -108,6 +111,7 @@ func (l *loop) check(d *drive) {
 	// The count comes first: one that were newer than the status would make
 	// an insertion of a medium that is on its way out.
 	seq := max(d.eventSeq, l.w.cfg.Source.DiskSeq(d.uevent.Sysname))
+	d.countSeen = max(d.countSeen, seq)
 	start(l, d, c,
 		func(ctx context.Context) (disc.TrayStatus, error) { return l.w.cfg.Status(ctx, drv) },
 		func(st disc.TrayStatus, err error) { l.checked(d, c, seq, st, err) })
@@ -122,8 +126,7 @@ func (l *loop) checked(d *drive, c *call, seq uint64, st disc.TrayStatus, err er
 		return
 	}
 	if c.abandoned {
-		l.log.Info().Str("drive", d.Node).Msg("the drive answers again")
-		d.nextAt = now // what it says now is old
+		l.answers(d, err)
 		return
 	}
 	// Who took the drive meanwhile gets a fresh look on release.
@@ -136,13 +139,52 @@ func (l *loop) checked(d *drive, c *call, seq uint64, st disc.TrayStatus, err er
 			l.log.Warn().Err(err).Str("drive", d.Node).Msg("the drive's status cannot be told; it is asked again")
 		}
 		st = disc.TrayUnknown
+		if d.failed++; d.failed >= faultAfter {
+			l.fault(d, err.Error())
+		}
 	} else {
 		d.lastErr = ""
+		l.sound(d)
 	}
-	l.decide(d, seq, st, now)
+	l.decide(d, seq, st, c.started)
 	if c.again {
 		d.nextAt = now
 	}
+}
+
+// fault tells that a drive does not answer, or cannot be asked: once, and not
+// before its key is known.
+func (l *loop) fault(d *drive, text string) {
+	known := d.fault != ""
+	d.fault = text
+	if d.phase == announced && !known {
+		l.emit(d, disc.EventDriveFault, nil)
+		l.queue[len(l.queue)-1].Text = text
+	}
+}
+
+// sound tells that a drive can be asked again.
+func (l *loop) sound(d *drive) {
+	known := d.fault != "" && d.phase == announced
+	d.fault, d.failed = "", 0
+	if known {
+		l.emit(d, disc.EventDriveAdded, nil)
+	}
+}
+
+// faultAfter is how often in a row a drive cannot be asked until that is told:
+// one that was just plugged in often refuses once.
+const faultAfter = 2
+
+// answers takes note that a call that was given up has come back. When those
+// below have given the drive up for good, that was no answer of the drive.
+func (l *loop) answers(d *drive, err error) {
+	if disc.ClassOf(err) == disc.ClassWedged {
+		return
+	}
+	l.log.Info().Str("drive", d.Node).Msg("the drive answers again")
+	d.nextAt = time.Now() // what it says now is old
+	l.sound(d)
 }
 
 // checkNow asks for d's status as soon as no other call to it is out.

@@ -39,6 +39,8 @@ type drive struct {
 	lastCheck time.Time
 	lastErr   string
 
+	failed  int             // status calls in a row that gave an error
+	fault   string          // why it cannot be asked; empty when it can
 	medium  *disc.Insertion // told as inserted and not removed since
 	atStart bool            // nothing has happened to the drive since the watcher started
 
@@ -46,6 +48,7 @@ type drive struct {
 	mediaSeq  uint64 // DISKSEQ of the last event that came with a medium
 	absentSeq uint64 // DISKSEQ when no medium was in the drive
 	absent    bool   // absentSeq is set
+	countSeen uint64 // DISKSEQ of the last look at the drive, or glance at the count
 	missedSeq uint64 // DISKSEQ that the last enumeration found and no event told
 
 	notReadySince time.Time
@@ -109,7 +112,7 @@ func (l *loop) gotIdentity(d *drive, c *call, got disc.Drive, err error) {
 	switch {
 	case l.drives[d.uevent.Sysname] != d:
 	case c.abandoned:
-		l.log.Info().Str("drive", d.Node).Msg("the drive answers again")
+		l.answers(d, err)
 	case err == nil:
 		d.Vendor, d.Model, d.Firmware, d.Serial = got.Vendor, got.Model, got.Firmware, got.Serial
 		if d.Serial == "" {
@@ -143,5 +146,10 @@ func (l *loop) settled(now time.Time) bool {
 
 func (l *loop) announce(d *drive) {
 	l.emit(d, disc.EventDriveAdded, nil)
+	if d.fault != "" {
+		text := d.fault
+		d.fault = ""
+		l.fault(d, text)
+	}
 	l.checkNow(d)
 }

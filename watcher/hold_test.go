@@ -147,6 +147,8 @@ func TestHangingDriveDelaysNobody(t *testing.T) {
 		b.mu.Unlock()
 		bad.insert()
 		asked := bad.askedTimes()
+		time.Sleep(35 * time.Second)
+		w.expect("drive-fault BAD: it has not answered for 31s and is left alone until it does")
 		for range 20 {
 			good.insert()
 			time.Sleep(time.Second)
@@ -172,7 +174,7 @@ func TestHangingDriveDelaysNobody(t *testing.T) {
 		}
 		close(bad.hang)
 		synctest.Wait()
-		w.expect("inserted BAD #4")
+		w.expect("drive-added BAD", "inserted BAD #4")
 		w.stop()
 	})
 }

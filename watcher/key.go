@@ -34,13 +34,32 @@ func keyText(s string) string {
 }
 
 // serialKey is the key a serial gives, empty when the serial tells nothing:
-// bridges without one send blanks, zeros or filler.
+// bridges and drives without one send blanks, zeros or filler.
 func serialKey(serial string) string {
 	k := keyText(serial)
-	if strings.Trim(k, "0._:-") == "" {
+	if filler(strings.Trim(k, "._:-")) {
 		return ""
 	}
 	return k
+}
+
+// filler tells what a maker left in the place of a serial: one character over
+// and over, digits that only count up, a word that says so.
+func filler(s string) bool {
+	s = strings.ToUpper(s)
+	if strings.Trim(s, s[:min(1, len(s))]) == "" {
+		return true
+	}
+	const count = "0123456789"
+	if len(s) >= 6 && (strings.HasPrefix(strings.Repeat(count, maxKey/len(count)+1), s) || strings.HasPrefix(strings.Repeat(count[1:]+count[:1], maxKey/len(count)+1), s) ||
+		strings.HasPrefix(strings.Repeat(count+"ABCDEF", maxKey/16+1), s)) {
+		return true
+	}
+	switch strings.NewReplacer("_", "", ".", "", "-", "", ":", "", "/", "").Replace(s) {
+	case "NONE", "NULL", "NA", "UNKNOWN", "DEFAULT", "DEFAULTSTRING", "SERIAL", "SERIALNUMBER", "SERIALNO", "SN", "TOBEFILLEDBYOEM", "NOTSPECIFIED", "TEST", "DEADBEEF":
+		return true
+	}
+	return false
 }
 
 // placeKey is the key of a drive that has no serial of its own.
@@ -61,8 +80,9 @@ func placeOf(u Uevent) string {
 
 // assignKeys gives every drive that is ready its key, tells of the new ones,
 // and gives new keys to those whose serial has turned out not to be theirs
-// alone. One that is held keeps the old key until its release, and a look that
-// is due comes first.
+// alone. One that is held keeps the old key until its release, and until the
+// disc in it has left: its job may only be at rest. A look that is due comes
+// first.
 func (l *loop) assignKeys(now time.Time) {
 	count := map[string]int{}
 	for _, d := range l.drives {
@@ -73,6 +93,9 @@ func (l *loop) assignKeys(now time.Time) {
 		}
 	}
 	for k, n := range count {
+		if n > 1 && !l.shared[k] && l.twinLeft(k) {
+			n = 1
+		}
 		if n > 1 {
 			// Kept for the life of the process: with two such drives, which
 			// of them goes and comes back cannot be told.
@@ -94,10 +117,36 @@ func (l *loop) assignKeys(now time.Time) {
 		case d.phase == identified:
 			d.Key, d.KeyByPlace, d.phase = key, byPlace, announced
 			l.announce(d)
-		case byPlace && !d.KeyByPlace && d.call == nil && now.Before(d.nextAt) && !l.w.held(d.Key):
+		case byPlace && !d.KeyByPlace && d.call == nil && now.Before(d.nextAt) && d.medium == nil && !l.w.held(d.Key):
 			l.rekey(d, key)
 		}
 	}
+}
+
+// twinLeft holds the drives of one serial against those that are there: the
+// event of the one that was pulled can be late or lost. It reports whether no
+// more than one is left.
+func (l *loop) twinLeft(serial string) bool {
+	present, err := l.w.cfg.Source.Enumerate()
+	if err != nil {
+		return false
+	}
+	there := map[string]string{}
+	for _, u := range present {
+		there[u.Sysname] = u.Devpath
+	}
+	left := 0
+	for _, d := range l.ordered() {
+		if d.phase < identified || serialKey(d.Serial) != serial {
+			continue
+		}
+		if there[d.uevent.Sysname] == d.uevent.Devpath {
+			left++
+		} else {
+			l.gone(d)
+		}
+	}
+	return left < 2
 }
 
 // rekey takes a drive off one key and puts it under another, by place.
@@ -107,8 +156,4 @@ func (l *loop) rekey(d *drive, key string) {
 	l.emit(d, disc.EventDriveGone, nil)
 	d.Key, d.KeyByPlace = key, true
 	l.announce(d)
-	if d.medium != nil {
-		d.medium.DriveKey = key
-		l.emit(d, disc.EventInserted, d.medium)
-	}
 }

@@ -38,6 +38,7 @@ type loop struct {
 	reopenAt    time.Time
 	reopenWait  time.Duration
 	reconcileAt time.Time
+	glanceAt    time.Time
 }
 
 func newLoop(w *Watcher, boot string) *loop {
@@ -143,6 +144,9 @@ func (l *loop) due(ctx context.Context, now time.Time) {
 	if !now.Before(l.reconcileAt) {
 		l.reconcile(false)
 	}
+	if !now.Before(l.glanceAt) {
+		l.glance()
+	}
 	for _, d := range l.ordered() {
 		switch {
 		case d.call != nil && !d.call.abandoned:
@@ -169,6 +173,7 @@ func (l *loop) next(now time.Time) time.Time {
 			t = u
 		}
 	}
+	sooner(l.glanceAt)
 	if l.src == nil {
 		sooner(l.reopenAt)
 	}

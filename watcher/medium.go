@@ -56,10 +56,32 @@ func (l *loop) heard(u Uevent) {
 }
 
 // grace is how long a drive may be between two states before it is taken at
-// its word.
-func (l *loop) grace() time.Duration { return l.w.cfg.Poll * 4 / 5 }
+// its word: an empty tray that closes is not ready for two or three seconds.
+// With the round before it, a disc is noticed within 10 s.
+func (l *loop) grace() time.Duration { return min(l.w.cfg.Poll*4/5, longestGrace) }
 
-// decide makes an event of a drive's status, if it is news.
+const longestGrace = 4 * time.Second
+
+// glance looks whether the kernel has counted a media change of a drive that
+// udev has not told of, as its helpers can read a rotten disc for minutes
+// before it tells. No command is sent for it.
+func (l *loop) glance() {
+	l.glanceAt = time.Now().Add(min(l.w.cfg.Poll, longestGlance))
+	for _, d := range l.drives {
+		if d.phase != announced || d.call != nil || l.w.held(d.Key) {
+			continue
+		}
+		if seq := l.w.cfg.Source.DiskSeq(d.uevent.Sysname); seq > d.countSeen {
+			d.countSeen = seq
+			l.checkNow(d)
+		}
+	}
+}
+
+const longestGlance = 2 * time.Second
+
+// decide makes an event of the status that a drive was asked for at now, if it
+// is news.
 func (l *loop) decide(d *drive, seq uint64, st disc.TrayStatus, now time.Time) {
 	if st != disc.TrayNotReady {
 		d.notReadySince = time.Time{}
@@ -68,7 +90,7 @@ func (l *loop) decide(d *drive, seq uint64, st disc.TrayStatus, now time.Time) {
 		d.staleSince = time.Time{}
 	}
 	known := d.medium != nil && seq <= d.medium.DiskSeq
-	again := now.Add(l.w.cfg.Poll / 5)
+	again := time.Now().Add(min(l.w.cfg.Poll/10, time.Second/2))
 	switch st {
 	case disc.TrayLoaded:
 		if known {

@@ -194,7 +194,7 @@ func TestStatusErrorIsNoRemoval(t *testing.T) {
 		v.err, v.status = &disc.ReadError{Op: "open", Class: disc.ClassPermission, LBA: -1}, disc.TrayEmpty
 		b.mu.Unlock()
 		time.Sleep(time.Minute)
-		w.expect()
+		w.expect("drive-fault S1: open: permission denied")
 		w.stop()
 	})
 }

@@ -89,7 +89,9 @@ func New(cfg Config) *Watcher {
 //
 // EventInserted comes once for every Insertion. On a drive that is held it
 // means that the kernel saw the medium change: pause and identify again.
-// EventDriveGone stands for the removal of the medium too.
+// EventDriveGone stands for the removal of the medium too. EventDriveFault
+// comes when a drive does not answer or cannot be asked, and EventDriveAdded
+// again when it can.
 func (w *Watcher) Events() <-chan disc.DriveEvent { return w.events }
 
 // Abandoned is how many calls to Status and Identify did not come back in
