@@ -37,8 +37,13 @@ func (b *bay) after(ctx context.Context, out Outcome, err error, tries *retries)
 	case class == disc.ClassGone && id == "":
 		b.notice(Notice{Word: WordEmpty, Text: ErrNoDisc.Error(), Final: true, Outcome: OutcomeFailed})
 		return 0, false
-	case errors.Is(err, errTakenOut), class == disc.ClassGone:
+	case errors.Is(err, errTakenOut):
 		b.notice(b.takenOut(id))
+		return 0, false
+	case class == disc.ClassGone:
+		n := b.takenOut(id)
+		n.Text = "the disc or its drive is not there any more; " + n.Text
+		b.notice(n)
 		return 0, false
 	case errors.Is(err, errButton), errors.Is(err, errAnotherStory), errors.Is(err, context.Canceled):
 		return 0, false
@@ -58,7 +63,7 @@ func (b *bay) after(ctx context.Context, out Outcome, err error, tries *retries)
 		tries.changed++
 		return 0, true
 	case class == disc.ClassWedged:
-		return end(WordDriveFault, OutcomeFailed, "switch the drive off and on; the disc goes on where it stopped")
+		return end(WordDriveFault, OutcomeFailed, "switch the drive off and on, with the disc in it: it goes on by itself where it stopped; the other drives work on")
 	case class == disc.ClassPermission:
 		return end(WordDriveFault, OutcomeFailed, "the user that runs ripstation must be in the group that owns the drive's node (cdrom)")
 	case tries.trouble < maxTrouble && class != disc.ClassRefused:

@@ -187,14 +187,6 @@ func (as *arrivals) decide(a *arrival, w *word) {
 	}
 }
 
-// undecided reports whether a scan may still be found to belong to an arrival,
-// or has just been.
-func (as *arrivals) undecided(a *arrival) bool {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	return as.open[a.n] != nil || a.word != nil && a.word.Item != ""
-}
-
 // attach makes a job the arrival's. What was decided meanwhile is due to it.
 func (as *arrivals) attach(a *arrival, j *job) {
 	as.mu.Lock()

@@ -3,6 +3,7 @@ package station
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,8 +20,16 @@ type bay struct {
 	drive   disc.Drive
 	view    BayStatus
 	opening bool // the story is opening the tray
+	// unplugged: the drive has left; its node may be another one's by now.
+	unplugged bool
 
-	given given // only the story uses it, and there is one at a time
+	// Only the story uses these, and there is one at a time; in between they are
+	// the bay's own.
+	given given
+	back  bool // the disc in the drive is the one that was given back just now
+	// stayed are the insertions of one stay of a disc: the drive told of new ones,
+	// and nothing was seen to leave in between.
+	stayed []disc.Insertion
 }
 
 type asked struct {
@@ -40,6 +49,12 @@ func (b *bay) info() disc.Drive {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.drive
+}
+
+func (b *bay) there() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.unplugged
 }
 
 // send never blocks: a bay that waits for a stuck drive must not hold up the
@@ -76,6 +91,7 @@ type stay struct {
 	ask   *Request       // what a person said of this insertion
 	tries retries
 	again <-chan time.Time // when the story is told again by itself; nil: it is not
+	sound *BayStatus       // what was shown before the watcher could not ask the drive
 }
 
 // run is the bay's life: events in, at most one story under way.
@@ -103,7 +119,12 @@ func (b *bay) run(ctx context.Context) {
 				m.answer <- st.asked(ctx, m.Request)
 			case ejectAsked:
 				cut := st.stop(ctx, errButton)
-				err := b.ejectByHand(ctx, cut)
+				err := ErrStopping
+				answered := make(chan error, 1)
+				go func() { answered <- b.ejectByHand(ctx, cut) }()
+				if x, ok := await(ctx, b, answered); ok {
+					err = x
+				}
 				if err != nil && cut {
 					st.again = time.After(b.s.cfg.ButtonGrace)
 				}
@@ -115,13 +136,17 @@ func (b *bay) run(ctx context.Context) {
 
 func (st *stay) start(ctx context.Context) {
 	st.stop(ctx, errAnotherStory)
+	if ctx.Err() != nil {
+		return
+	}
 	st.now = st.b.begin(ctx, st.ins, st.ask)
 }
 
 // ended takes note of a story that came to its end by itself.
 func (st *stay) ended(ctx context.Context) {
 	t := st.now
-	st.now, st.ins = nil, t.ins
+	st.now = nil
+	st.stays(t.ins)
 	if wait, retry := st.b.after(ctx, t.out, t.err, &st.tries); retry {
 		st.again = time.After(wait)
 	}
@@ -135,9 +160,13 @@ func (st *stay) stop(ctx context.Context, why error) (cut bool) {
 		case <-t.done:
 		default:
 			t.cancel(why)
-			<-t.done
+			if _, back := await(ctx, st.b, t.done); !back {
+				st.now, st.again = nil, nil
+				return false
+			}
 			if cut = t.err != nil; cut {
-				st.now, st.ins = nil, t.ins
+				st.now = nil
+				st.stays(t.ins)
 			}
 		}
 	}
@@ -160,27 +189,51 @@ func (st *stay) event(ctx context.Context, m disc.DriveEvent) {
 			st.ask = nil // it was said of a disc that has left, or is in its job
 		}
 		st.stop(ctx, errAnotherStory)
-		st.ins, st.tries = m.Insertion, retries{}
+		st.tries, st.sound = retries{}, nil
+		st.stays(m.Insertion)
 		b.forgetID()
 		b.s.present(b.info().Key, st.ins)
 		st.start(ctx)
 	case disc.EventRemoved:
 		// When the story itself opens the tray, it says so.
-		if (st.now == nil || !b.opens()) && !st.left(ctx) {
-			b.gone(WordEmpty, "")
+		if st.now == nil || !b.opens() {
+			if !st.left(ctx) {
+				b.gone(WordEmpty, "")
+			}
+			if st.now != nil {
+				return // it is there after all
+			}
 		}
-		st.ins, st.ask, st.tries = disc.Insertion{}, nil, retries{}
+		st.leaves()
 		b.s.present(b.info().Key, st.ins)
 	case disc.EventDriveGone:
-		st.left(ctx)
+		b.absent(true)
+		if id := b.viewID(); st.stop(ctx, errTakenOut) {
+			n := b.takenOut(id)
+			n.Word, n.Hint = WordDriveGone, "plug the drive in again with the disc in it, or put the disc into another one, to go on"
+			b.notice(n)
+		}
 		b.gone(WordDriveGone, "the drive is not there any more; plug it in again to go on")
-		st.ins, st.ask, st.tries = disc.Insertion{}, nil, retries{}
+		st.leaves()
 	case disc.EventEjectRequested:
 		if st.stop(ctx, errButton) {
 			b.notice(b.pressed())
 			st.again = time.After(b.s.cfg.ButtonGrace)
 		}
+	case disc.EventDriveFault:
+		if view := b.shown(); st.now == nil && view.Word != WordDriveFault {
+			b.notice(Notice{ID: view.ID, Word: WordDriveFault, Text: m.Text, Hint: "switch the drive off and on, or unplug it and plug it in again; it goes on by itself then"})
+			st.sound = &view
+		}
 	case disc.EventDriveAdded:
+		b.absent(false)
+		if was := st.sound; was != nil {
+			st.sound = nil
+			if st.now == nil && b.shown().Word == WordDriveFault {
+				b.notice(Notice{ID: was.ID, Word: was.Word, Text: was.Text, Hint: was.Hint})
+			}
+			return
+		}
 		if st.now == nil {
 			st.tries = retries{}
 			b.gone(WordEmpty, "")
@@ -188,14 +241,41 @@ func (st *stay) event(ctx context.Context, m disc.DriveEvent) {
 	}
 }
 
-// left ends the story of a disc that is not there any more. It reports
-// whether there was something left to tell, and tells it.
+// left ends the story of a disc that is said not to be there any more. It
+// reports whether there was something left to tell, and tells it. udev's
+// helper cannot always see a disc through the commands of its story: then the
+// drive has the last word, and the story begins anew.
 func (st *stay) left(ctx context.Context) bool {
 	cut := st.stop(ctx, errTakenOut)
-	if cut {
-		st.b.notice(st.b.takenOut(st.b.viewID()))
+	if !cut || ctx.Err() != nil {
+		return cut
 	}
-	return cut
+	looked := make(chan disc.Insertion, 1)
+	go func() { looked <- st.b.stillThere(ctx) }()
+	if ins, _ := await(ctx, st.b, looked); ins != (disc.Insertion{}) {
+		st.stays(ins)
+		st.start(ctx)
+		return true
+	}
+	st.b.notice(st.b.takenOut(st.b.viewID()))
+	return true
+}
+
+// leaves forgets the disc that was in the drive.
+func (st *stay) leaves() {
+	st.ins, st.ask, st.tries, st.sound, st.b.stayed = disc.Insertion{}, nil, retries{}, nil, nil
+}
+
+// longStay bounds how many insertions of one stay are remembered.
+const longStay = 100
+
+// stays notes the insertion that is in the drive now. What was there before
+// was not seen to leave.
+func (st *stay) stays(ins disc.Insertion) {
+	st.ins = ins
+	if b := st.b; ins != (disc.Insertion{}) && !slices.Contains(b.stayed, ins) {
+		b.stayed = append(b.stayed[max(0, len(b.stayed)-longStay):], ins)
+	}
 }
 
 // asked takes what a person says of the disc. The drive is asked anew which
@@ -260,6 +340,27 @@ func (b *bay) begin(ctx context.Context, ins disc.Insertion, ask *Request) *tell
 		}
 	}()
 	return t
+}
+
+// await waits for what a goroutine gives or closes. A command to a drive can
+// fail to come back; when the station is to end, it is waited for StopGrace at
+// most, and left behind.
+func await[T any](ctx context.Context, b *bay, c <-chan T) (v T, back bool) {
+	select {
+	case v = <-c:
+		return v, true
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(b.s.cfg.StopGrace)
+	defer grace.Stop()
+	select {
+	case v = <-c:
+		return v, true
+	case <-grace.C:
+		b.s.cfg.Log.Error().Str("drive", b.info().Node).Dur("after", b.s.cfg.StopGrace).
+			Msg("a command to the drive does not come back; the station ends without it, and what was read is kept")
+		return v, false
+	}
 }
 
 // accept takes what a person says of the disc whose story is told, or agrees

@@ -2,6 +2,7 @@ package station
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"ripstation/disc"
@@ -10,47 +11,51 @@ import (
 // given is the disc that a bay's tray gave back last.
 type given struct {
 	identity disc.Identity
-	named    bool // somebody has said which item it is
-	at       time.Time
-	times    int // in a row, with no other disc between
+	named    bool      // somebody has said which item it is
+	at       time.Time // zero when there was none
 }
 
 // gave notes that the tray has opened under a disc. Only the story does so.
 func (b *bay) gave(identity disc.Identity, named bool) {
-	times := 1
-	if b.recent(identity) {
-		times += b.given.times
+	if !b.back { // else the tray has stayed shut
+		b.given = given{identity, named, time.Now()}
 	}
-	b.given = given{identity, named, time.Now(), times}
 }
 
-func (b *bay) recent(identity disc.Identity) bool {
-	return b.given.times > 0 && time.Since(b.given.at) < b.s.cfg.ComeBack && disc.LooksLike(b.given.identity, identity) != disc.Different
-}
-
-// cameBack reports whether the disc has just been given back and is in the
+// cameBack finds out whether the disc has just been given back and is in the
 // drive again: a tray that closes by itself must not make a night's work of one
-// disc. A recordable is taken for the same at its first return, since it would
-// be read anew each time; any other at its second, since a person may well put
-// it in once more. The tray stays shut then. What a person asks for is done.
-func (b *bay) cameBack(ctx context.Context, d Drive, s seen, ask *Request) (bool, error) {
-	shut := s.identity.Recordable || b.given.times >= 2
-	if ask != nil || !b.recent(s.identity) || !shut && !b.s.arrivals.undecided(s.arrival) {
-		return false, nil
+// disc. What is held of it is told, but it is not read, and the tray stays shut
+// (docs/decisions/0006-come-back.md). What a person asks for is done.
+func (b *bay) cameBack(ctx context.Context, d Drive, s seen, ask *Request) error {
+	b.back = false
+	g := b.given
+	if ask != nil || g.at.IsZero() || time.Since(g.at) >= b.s.cfg.ComeBack || disc.LooksLike(g.identity, s.identity) == disc.Different {
+		return nil
 	}
-	samples := b.given.identity.Samples
-	agree, disagree, err := compare(ctx, d, samples)
+	agree, disagree, err := compare(ctx, d, g.identity.Samples)
 	if err != nil {
-		return false, err
+		return err
 	}
-	if disagree > 0 || agree < min(disc.EnoughSamples, len(samples)) || (s.refusal == "" && agree == 0) {
-		return false, nil
+	if b.back = disagree == 0 && agree >= min(disc.EnoughSamples, len(g.identity.Samples)) && (s.refusal != "" || agree > 0); b.back {
+		b.s.arrivals.none(s.arrival, nil, g.named) // not even when it is looked at once more
 	}
-	b.s.arrivals.none(s.arrival, nil, b.given.named) // not even when it is looked at once more
-	if !shut {
-		return false, nil
+	return nil
+}
+
+// staysShut says so of the tray under a disc that came back. text is what else
+// there is to say of it.
+func (b *bay) staysShut(id, text string) {
+	if text != "" {
+		text += ". It"
+	} else {
+		text = "it"
 	}
-	b.notice(Notice{Word: WordEjected, Text: "it was given back a moment ago and is in the drive again; it is not read a second time",
-		Hint: "press the drive's button and take it out; if it is another disc: ripstation rip " + b.info().Node})
-	return true, nil
+	b.notice(Notice{ID: id, Word: WordEjected, Text: text + " was given back a moment ago and is in the drive again; the tray stays shut",
+		Hint: "press the drive's button and take it out; to have it read all the same: ripstation rip " + b.info().Node})
+}
+
+// notAgain ends the story of a disc that would be read, but came back.
+func (b *bay) notAgain() error {
+	b.staysShut("", "")
+	return fmt.Errorf("%w, since the disc was given back a moment ago", errShut)
 }

@@ -100,6 +100,11 @@ type Config struct {
 	// ButtonGrace is how long a bay waits after the eject button for the disc to
 	// leave before it goes on reading. Zero means 20 s.
 	ButtonGrace time.Duration
+	// StopGrace is how long Run waits in the end for a drive's command under
+	// way. Zero means 10 s.
+	StopGrace time.Duration
+	// GivenUp counts the calls to drives that never came back. May be nil.
+	GivenUp func() int64
 	// ComeBack is how soon a disc that was given back must be in the drive
 	// again to be taken for one whose tray closed by itself. Zero means 1 min.
 	ComeBack time.Duration
@@ -172,6 +177,9 @@ func (c *Config) validate() error {
 	}
 	if c.ButtonGrace <= 0 {
 		c.ButtonGrace = 20 * time.Second
+	}
+	if c.StopGrace <= 0 {
+		c.StopGrace = 10 * time.Second
 	}
 	if c.ComeBack <= 0 {
 		c.ComeBack = time.Minute

@@ -32,6 +32,10 @@ func (s *Station) find(name string) (*bay, error) {
 			found = append(found, b)
 		}
 	}
+	// The node of a drive that has left can be another one's by now.
+	if here := slices.DeleteFunc(slices.Clone(found), func(b *bay) bool { return !b.there() }); len(here) > 0 {
+		found = here
+	}
 	switch {
 	case len(found) == 1:
 		return found[0], nil

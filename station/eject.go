@@ -95,7 +95,7 @@ func (b *bay) farewell(ctx context.Context, d Drive, j *job) (Outcome, error) {
 }
 
 // open ejects the disc of one insertion and no other. One that has left
-// already needs no eject. A tray that stays shut is told and tried again; it
+// already needs no eject, and one that came back gets none. A tray that stays shut is told and tried again; it
 // never becomes a success.
 func (b *bay) open(ctx context.Context, d Drive, ins disc.Insertion, id, text, hint string) error {
 	opening := func(on bool) {
@@ -105,6 +105,10 @@ func (b *bay) open(ctx context.Context, d Drive, ins disc.Insertion, id, text, h
 	}
 	gone := func() {
 		b.notice(Notice{ID: id, Word: WordEjected, Text: text + ". The disc or its drive is not there any more", Hint: hint})
+	}
+	if b.back {
+		b.staysShut(id, text)
+		return nil
 	}
 	for try := 1; ; try++ {
 		now, err := d.Insertion(ctx)
@@ -150,6 +154,27 @@ func (b *bay) open(ctx context.Context, d Drive, ins disc.Insertion, id, text, h
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// stillThere asks a drive that was said to be empty. It gives the insertion
+// that is in it, zero for none or when the drive does not say.
+func (b *bay) stillThere(ctx context.Context) disc.Insertion {
+	if b.s.cfg.Hold != nil {
+		defer b.s.cfg.Hold(b.info().Key)()
+	}
+	d, err := b.s.cfg.Open(ctx, b.info())
+	if err != nil {
+		return disc.Insertion{}
+	}
+	defer d.Close()
+	if st, err := d.Status(ctx); err != nil || (st != disc.TrayLoaded && st != disc.TrayNotReady) {
+		return disc.Insertion{}
+	}
+	ins, err := d.Insertion(ctx)
+	if err != nil {
+		return disc.Insertion{}
+	}
+	return ins
 }
 
 // ejectByHand opens the tray because a person asked for it. The bay tells no

@@ -41,6 +41,9 @@ func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *
 	if h != nil && (h.sending || h.proven(b.s.cfg.Stores)) {
 		return nil, h, ask, nil
 	}
+	if b.back {
+		return nil, nil, nil, b.notAgain()
+	}
 	f := jobFile{
 		ID: catalog.NewID(), ImageVersion: 1, Step: StepIdentified, Insertion: s.ins, Carrier: carrierInfo(ask),
 		Drive: s.drive, Disc: s.disc, Identity: s.identity, Created: time.Now().UTC(), Operator: b.operator(ask),

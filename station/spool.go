@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -39,8 +40,12 @@ func (s *spool) lock() (unlock func(), err error) {
 		n, _ := f.Read(owner) // the error that matters is the lock's
 		f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("lock spool %s: %w (process %s); wait until it has ended, or stop it. While it is `ripstation run`, the other commands speak to it",
-				s.dir, ErrSpoolTaken, strings.TrimSpace(string(owner[:n])))
+			which := "it does not say which process"
+			if pid, err := strconv.Atoi(strings.TrimSpace(string(owner[:n]))); err == nil && pid > 0 {
+				which = fmt.Sprintf("process %d", pid)
+			}
+			return nil, fmt.Errorf("lock spool %s: %w (%s); wait until it has ended, or stop it. While it is `ripstation run`, the other commands speak to it",
+				s.dir, ErrSpoolTaken, which)
 		}
 		return nil, fmt.Errorf("lock spool %s: %w", s.dir, err)
 	}

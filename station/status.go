@@ -21,6 +21,9 @@ type Status struct {
 	Batches []BatchStatus `json:"batches"`
 	Scans   []Scan        `json:"scans"` // those that are not decided
 	Notes   []string      `json:"notes"` // what a person ought to know beside that, of the configuration
+	// GivenUp is how many calls to drives never came back from the kernel since
+	// the station was started.
+	GivenUp int64 `json:"drive_calls_given_up"`
 }
 
 // BayStatus is one drive and what is being done in it.
@@ -73,6 +76,9 @@ func (s *Station) Status() Status {
 	s.batches.mu.Lock()
 	st.Batches = append(st.Batches, s.batches.view...)
 	s.batches.mu.Unlock()
+	if s.cfg.GivenUp != nil {
+		st.GivenUp = s.cfg.GivenUp()
+	}
 	s.mu.Lock()
 	bays, jobs := make([]*bay, 0, len(s.bays)), make([]*job, 0, len(s.jobs))
 	for _, b := range s.bays {
@@ -162,6 +168,21 @@ func (b *bay) gone(w Word, text string) {
 		return
 	}
 	b.notice(Notice{Word: w, Text: text})
+}
+
+// shown is what the bay shows now.
+func (b *bay) shown() BayStatus {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.view
+}
+
+// absent notes whether the drive itself is there. The node of one that is not
+// can be another drive's by now.
+func (b *bay) absent(gone bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unplugged = gone
 }
 
 // takenOut is what is said when a disc leaves before its story has ended.

@@ -16,8 +16,8 @@ func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Reque
 		return "", err
 	}
 	seen.arrival = b.s.arrivals.meet(seen)
-	if back, err := b.cameBack(ctx, d, seen, ask); back || err != nil {
-		return OutcomeNeedsYou, err
+	if err := b.cameBack(ctx, d, seen, ask); err != nil {
+		return "", err
 	}
 	if seen.refusal != "" {
 		if ask, err = b.whose(ctx, seen.arrival, ask); err != nil {

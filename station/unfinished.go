@@ -95,11 +95,12 @@ func (b *bay) belongs(ctx context.Context, d Drive, s seen, j *job) (its bool, a
 		return false, 0, err
 	}
 	f := j.file()
+	stays := f.Insertion == s.ins || slices.Contains(b.stayed, f.Insertion)
 	switch {
 	case disagree > 0:
 	case len(samples) > 0:
-		its = agree > 0 && (f.Insertion == s.ins || agree >= min(disc.EnoughSamples, len(samples)))
-	case f.Insertion == s.ins:
+		its = agree > 0 && (stays || agree >= min(disc.EnoughSamples, len(samples)))
+	case stays:
 		its = true
 	default:
 		// No sector of another disc can get into an image that has none, and
@@ -139,7 +140,7 @@ func (b *bay) goOn(ctx context.Context, j *job, s seen, ask *Request, agree int,
 			f.hear(b.s, ask.word)
 		}
 		last := len(f.Captures) - 1
-		if last >= 0 && f.Captures[last].Insertion == s.ins && !f.Captures[last].Started.Before(b.s.started) {
+		if last >= 0 && (f.Captures[last].Insertion == s.ins || slices.Contains(b.stayed, f.Captures[last].Insertion)) && !f.Captures[last].Started.Before(b.s.started) {
 			return // the same reading, after a pause
 		}
 		if last >= 0 && f.Captures[last].Outcome == "" {

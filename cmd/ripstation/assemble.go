@@ -12,6 +12,7 @@ import (
 	"ripstation/catalog"
 	"ripstation/disc"
 	"ripstation/internal/atomicfile"
+	"ripstation/mmc"
 	"ripstation/station"
 	"ripstation/watcher"
 )
@@ -54,7 +55,7 @@ func build(ctx context.Context, cfg *Config, cat *catalog.Catalog, h hands, log 
 	st, err := station.New(station.Config{
 		Spool: cfg.Station.Spool, Stores: stores, Eject: station.EjectWhen(cfg.Eject.When), Retries: cfg.Read.Retries,
 		ReadProtected: cfg.Read.Protected == "image", Operator: cfg.Station.Operator, Program: program(),
-		Catalog: cat, Open: h.open, Events: h.events, Hold: h.hold, Log: log, EjectRetry: time.Duration(cfg.Eject.Retry),
+		Catalog: cat, Open: h.open, Events: h.events, Hold: h.hold, Log: log, EjectRetry: time.Duration(cfg.Eject.Retry), GivenUp: mmc.Abandoned,
 		ScanHold: time.Duration(cfg.Identity.Hold), ScanSettle: time.Duration(cfg.Identity.Settle), DriveNames: cfg.Drives.Names,
 	})
 	if err != nil {

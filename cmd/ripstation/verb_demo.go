@@ -255,6 +255,10 @@ func (s *stage) one(ctx context.Context, bay *simBay, dd demoDisc) (station.Noti
 	case <-ctx.Done():
 		return n, ctx.Err()
 	}
+	if n.Outcome == station.OutcomeAlready && bay.Tray() != disc.TrayOpen {
+		s.announce("--- it came back within a minute, so its tray stays shut: somebody presses the button")
+		bay.PressButton()
+	}
 	if bay.Tray() != disc.TrayOpen {
 		return n, fmt.Errorf("%s: the station is done with it, and the tray is %s", dd.name, bay.Tray())
 	}

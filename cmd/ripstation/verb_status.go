@@ -62,6 +62,9 @@ func (a *app) printStatus(st station.Status) error {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", moment(sc.Time), one(sc.Code), one(string(sc.State)), one(sc.Text))
 		}
 	}
+	if n := st.GivenUp; n > 0 {
+		fmt.Fprintf(w, "\n%d calls to drives never came back; such a drive gets no more commands until it is switched off and on\n", n)
+	}
 	if len(st.Jobs) > 0 {
 		fmt.Fprintln(w, "\nIN THE SPOOL\tITEM\tSTEP\tSIZE\tCOPIES")
 		for _, j := range st.Jobs {

@@ -92,6 +92,11 @@ func (b *Bench) SpuriousChange(s *Slot) {
 	b.push(disc.DriveEvent{Kind: disc.EventInserted, Drive: b.info(s), Insertion: b.insertion(s)})
 }
 
+// Tell hands on an event that nothing has made, as watchers on a bad day do.
+func (b *Bench) Tell(s *Slot, kind disc.EventKind, text string) {
+	b.push(disc.DriveEvent{Kind: kind, Drive: b.info(s), Text: text})
+}
+
 // Unplug takes a drive off the bus, with the disc in it, as a USB bridge does
 // that drops out.
 func (b *Bench) Unplug(s *Slot) {
