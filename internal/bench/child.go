@@ -18,6 +18,7 @@ var children = map[string]func(ctx context.Context, in io.Reader, out io.Writer)
 	"child-station": child(ripByStation),
 	"child-drive":   child(readByDrive),
 	"child-archive": child(archiveByStation),
+	"child-bays":    child(workBays),
 }
 
 // child makes a process's work of a function. When stdin ends, whoever wanted

@@ -26,7 +26,7 @@ type part struct {
 	run  func(ctx context.Context, s settings) (section, error)
 }
 
-var parts = []part{{"rip", benchRip}, {"files", benchFiles}, {"archive", benchArchive}}
+var parts = []part{{"rip", benchRip}, {"files", benchFiles}, {"bays", benchBays}, {"archive", benchArchive}}
 
 // settings are what a person may say of a measurement.
 type settings struct {
