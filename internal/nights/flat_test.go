@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -22,7 +23,8 @@ import (
 	"ripstation/station"
 )
 
-// held is what a process holds.
+// held is what a process holds. Descriptors are without those of the catalog,
+// whose readers come one by one, up to four.
 type held struct {
 	goroutines, descriptors, locks int
 	heap                           uint64
@@ -44,7 +46,12 @@ func holding(t *testing.T, dir string) (h held) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.descriptors = len(fds)
+	for _, fd := range fds {
+		to, err := os.Readlink("/proc/self/fd/" + fd.Name())
+		if err == nil && !strings.HasPrefix(to, filepath.Join(dir, "catalog.db")) {
+			h.descriptors++
+		}
+	}
 	locks, err := filepath.Glob(filepath.Join(dir, "spool", "*lock*"))
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +69,7 @@ func TestInsertionsLeaveNothingBehind(t *testing.T) {
 	if os.Getenv(lifeVariable) != "" {
 		return
 	}
-	insertions := setting(t, "INSERTIONS", 1000)
+	insertions := setting(t, "INSERTIONS", 500)
 	dir, err := os.MkdirTemp(root(t), "flat-")
 	if err != nil {
 		t.Fatal(err)
@@ -150,17 +157,18 @@ func TestInsertionsLeaveNothingBehind(t *testing.T) {
 // no image is made of.
 func kindOf(i int) operator.Disc {
 	d := operator.Disc{Number: i, Model: i, Kind: operator.Pressed, Label: fmt.Sprintf("V%d", i), Seed: uint64(i+1) << 8, Sectors: 210}
-	switch i % 8 {
-	case 1:
+	switch i % 11 {
+	case 0, 4: // new, pressed
+	case 8:
 		d.Kind = operator.Recordable
-	case 3, 6:
-		d.Number, d.Label, d.Seed = 0, "V0", 1<<8
-	case 4:
-		d.Kind = operator.Audio
-	case 5:
-		d.Kind = operator.Blank
-	case 7:
+	case 2:
 		d.Kind, d.Bad = operator.Scratched, []disc.Extent{{Start: 100, Count: 2}}
+	case 5:
+		d.Kind = operator.Audio
+	case 6:
+		d.Kind = operator.Blank
+	default:
+		d.Number, d.Label, d.Seed = 0, "V0", 1<<8
 	}
 	return d
 }

@@ -2,6 +2,7 @@ package nights
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
@@ -57,7 +58,8 @@ func TestNights(t *testing.T) {
 			t.Errorf("%d flaws:\n%s", len(flaws), strings.Join(flaws, "\n"))
 			if tries := setting(t, "SHRINK", 60); tries > 0 {
 				n = shrink(n, tries, func(less operator.Night) bool { return len(aNight(t, less)) > 0 })
-				t.Logf("the fewest acts and faults that still fail:\n%s\n%s", script(n), strings.Join(aNight(t, n), "\n"))
+				b, err := json.Marshal(n)
+				t.Logf("the fewest acts and faults that still fail:\n%s\n%s\nfor testdata/found (%v):\n%s", script(n), strings.Join(aNight(t, n), "\n"), err, b)
 			}
 		})
 	}

@@ -41,6 +41,23 @@ func shrink(n operator.Night, tries int, fails func(operator.Night) bool) operat
 			}
 		}
 	}
+	return less(n)
+}
+
+// less leaves the discs that nobody touches without what takes room.
+func less(n operator.Night) operator.Night {
+	used := map[int]bool{}
+	for _, a := range n.Acts {
+		used[a.Disc], used[a.Other] = true, true
+	}
+	for _, f := range n.Faults {
+		used[f.Disc] = true
+	}
+	last := 0
+	for d := range used {
+		last = max(last, d)
+	}
+	n.Discs = n.Discs[:min(last+2, len(n.Discs))] // one more for Astray
 	return n
 }
 

@@ -112,6 +112,7 @@ func (a *account) arrival(ins disc.Insertion, drive int, t time.Time) *Arrival {
 // whose finds the discs behind every carrier: one content, or one disc.
 func (a *account) whose() {
 	for _, c := range a.Carriers {
+		var whole []int
 		for _, p := range c.Captures {
 			x := a.arrival(p.Insertion, p.Drive, p.Started)
 			if x == nil {
@@ -121,11 +122,16 @@ func (a *account) whose() {
 			if !slices.Contains(a.discs[c.ID], x.Disc) {
 				a.discs[c.ID] = append(a.discs[c.ID], x.Disc)
 			}
+			// A reading that was broken off may be gone on with by a disc that has
+			// all of what was read of it.
+			if p.Outcome != "interrupted" && !slices.Contains(whole, x.Disc) {
+				whole = append(whole, x.Disc)
+			}
 		}
-		of := a.discs[c.ID]
-		for _, d := range of[min(1, len(of)):] {
-			first := a.disc(of[0])
-			if a.disc(d).Content() != first.Content() || !first.Imageable() {
+		for i, d := range a.discs[c.ID] {
+			first := a.disc(a.discs[c.ID][0])
+			broken := !slices.Contains(whole, d) || !slices.Contains(whole, first.Number)
+			if i > 0 && (!first.Imageable() || a.disc(d).Content() != first.Content() && (!broken || a.disc(d).Model != first.Model)) {
 				a.flaw("carrier %s has captures of two discs: %s and %s", c.ID, first.Name(), a.disc(d).Name())
 			}
 		}
@@ -147,13 +153,13 @@ func (a *account) images() {
 				continue
 			}
 			whose := -1
-			for _, d := range a.discs[c.ID] {
+			for _, d := range a.gave(c) {
 				if bytes.Equal(got, a.want(d)) {
 					whose = d
 				}
 			}
 			if whose < 0 {
-				a.flaw("carrier %s: image %d in %s (%s, %d bytes) is not what its disc bears (%v)%s", c.ID, img.Version, img.Store, img.State, len(got), a.names(a.discs[c.ID]), a.mixUp(got))
+				a.flaw("carrier %s: image %d in %s (%s, %d bytes) is not what its disc bears (%v)%s", c.ID, img.Version, img.Store, img.State, len(got), a.names(a.gave(c)), a.mixUp(got))
 				continue
 			}
 			if want := a.disc(whose).Missing(); img.Missing != want || (want > 0) != (img.State == "incomplete") {
@@ -170,6 +176,16 @@ func (a *account) images() {
 			a.flaw("%s has %d bags, %d at most were called for", a.disc(d).Name(), len(bags[d]), most)
 		}
 	}
+}
+
+// gave are the discs that a carrier's images were made of.
+func (a *account) gave(c Carrier) (discs []int) {
+	for _, p := range c.Captures {
+		if x := a.arrival(p.Insertion, p.Drive, p.Started); x != nil && p.Outcome == "imaged" {
+			discs = append(discs, x.Disc)
+		}
+	}
+	return discs
 }
 
 // mostBags is how many bags may be of a disc's content. A disc that is whole

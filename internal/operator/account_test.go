@@ -38,8 +38,8 @@ func TestAccount(t *testing.T) {
 	}
 	good := func() operator.Morning {
 		return operator.Morning{Carriers: []operator.Carrier{
-			{ID: "a", Item: "A", Captures: []operator.Capture{{Insertion: key(1)}}, Images: []operator.Image{image(0, 0)}},
-			{ID: "b", Captures: []operator.Capture{{Insertion: key(2)}}, Images: []operator.Image{image(1, 2)}},
+			{ID: "a", Item: "A", Captures: []operator.Capture{{Insertion: key(1), Outcome: "imaged"}}, Images: []operator.Image{image(0, 0)}},
+			{ID: "b", Captures: []operator.Capture{{Insertion: key(2), Outcome: "imaged"}}, Images: []operator.Image{image(1, 2)}},
 		}, Notices: []operator.Notice{{At: at.Add(5 * time.Minute), ID: "a", Ejecting: true}, {At: at.Add(9 * time.Minute), ID: "b", Ejecting: true}}}
 	}
 	for name, c := range map[string]struct {

@@ -33,6 +33,9 @@ type Disc struct {
 	Label   string `json:"label"`
 	Seed    uint64 `json:"seed"`
 	Sectors int64  `json:"sectors"`
+	// Own is how many sectors of it are in the file that no disc that is like it
+	// has; 0: half of them.
+	Own int64 `json:"own,omitempty"`
 	// Bad sectors never read; Shy ones fail a few times.
 	Bad []disc.Extent `json:"bad,omitempty"`
 	Shy []disc.Extent `json:"shy,omitempty"`
@@ -61,19 +64,27 @@ func (d Disc) Recordable() bool {
 // Imageable discs become a bag.
 func (d Disc) Imageable() bool { return d.Content() >= 0 }
 
-// image is what the disc bears. Discs that look alike differ in the last of
-// their files alone.
+// image is what the disc bears. Discs that look alike differ in one file alone:
+// the last, or, when it is a small one, the first.
 func (d Disc) image() (*isoimage.Image, error) {
-	const heads = 40 // sectors of descriptors, tables, folders and the small files, at most
-	last := (d.Sectors - heads - 160) / 2
-	if last < 1 {
+	const heads, trailer = 40, 160 // sectors of descriptors, tables and folders, at most; of nothing at the end
+	room := d.Sectors - heads - trailer
+	own := d.Own
+	if own == 0 {
+		own = room / 2
+	}
+	if own < 1 || own >= room {
 		return nil, fmt.Errorf("%s: %d sectors are too few", d.Name(), d.Sectors)
 	}
-	bytes := last * disc.SectorSize
 	model := d.seedOfModel()
+	files := []isoimage.File{{Path: "SHARED.BIN", Size: (room - own) * disc.SectorSize, Content: isoimage.NewNoise(model)}}
+	if f := (isoimage.File{Path: "OWN.BIN", Size: own * disc.SectorSize, Content: isoimage.NewNoise(d.Seed)}); d.Own == 0 {
+		files = append(files, f)
+	} else {
+		files = append([]isoimage.File{f}, files...)
+	}
 	return isoimage.New(isoimage.Options{Label: d.Label, Seed: model, Sectors: d.Sectors,
-		Created: time.Date(2001, 2, 3, 4, 5, int(model%60), 0, time.UTC),
-		Files:   []isoimage.File{{Path: "SHARED.BIN", Size: bytes, Content: isoimage.NewNoise(model)}, {Path: "OWN.BIN", Size: bytes, Content: isoimage.NewNoise(d.Seed)}}})
+		Created: time.Date(2001, 2, 3, 4, 5, int(model%60), 0, time.UTC), Files: files})
 }
 
 // seedOfModel is what discs that look alike have in common: the upper bits of

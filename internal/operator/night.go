@@ -172,7 +172,7 @@ func drawDisc(rng *rand.Rand, before []Disc, i int, seed uint64, sectors [2]int6
 			return false
 		}
 		m := pick(rng, of...)
-		d.Model, d.Label, d.Sectors, d.Seed = m.Number, m.Label, m.Sectors, m.Seed
+		d.Model, d.Label, d.Sectors, d.Seed, d.Own = m.Number, m.Label, m.Sectors, m.Seed, m.Own
 		return true
 	}
 	switch d.Kind {
@@ -205,6 +205,9 @@ func drawDisc(rng *rand.Rand, before []Disc, i int, seed uint64, sectors [2]int6
 		}
 	case Audio, Blank:
 		d.Sectors = 0
+	}
+	if d.Kind == Recordable && rng.IntN(2) == 0 {
+		d.Own = 1 + rng.Int64N(6) // which samples hardly ever find
 	}
 	if d.Sectors > 0 && len(d.Bad) == 0 && rng.IntN(6) == 0 {
 		d.Shy = []disc.Extent{{Start: disc.LBA(60 + rng.Int64N(d.Sectors-80)), Count: 2}}
