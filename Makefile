@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --exact-match 2>/dev/null)
 COMMIT  := $(shell git describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null)
 LDFLAGS := $(if $(VERSION),-X main.version=$(VERSION)) $(if $(COMMIT),-X main.commit=$(COMMIT))
 
-.PHONY: build demo test e2e kill-matrix nights bench setup clean
+.PHONY: build demo test e2e soak kill-matrix nights bench setup clean
 
 build: setup
 	go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ripstation ./cmd/ripstation
@@ -30,7 +30,16 @@ test: setup
 e2e: build
 	scripts/e2e-bench.sh
 	scripts/versitygw.sh
-	go test -v -count=1 -timeout 40m ./e2e/...
+	go test -v -count=1 -timeout 60m ./e2e/...
+
+# Four drives, 24 discs, an operator and all that goes wrong in a day, on the
+# same bench: SEEDS days from SEED on. make e2e lives through the first one.
+SEED ?= 1
+SEEDS ?= 1
+soak: build
+	scripts/e2e-bench.sh
+	scripts/versitygw.sh
+	SEED=$(SEED) SEEDS=$(SEEDS) go test -v -count=1 -timeout 0 -run '^TestSoak$$' ./e2e
 
 # An upload of 40 parts whose client, or server, is killed at every request.
 kill-matrix: setup

@@ -50,6 +50,20 @@ const limit = 4 * time.Minute
 // the host's log and the guest's console since now are shown.
 func sharedBench(t *testing.T) (context.Context, *bench.Bench) {
 	t.Helper()
+	ctx, b := sharedBenchFor(t, limit)
+	from := b.Log.Mark() - 1 // what sharedBenchFor has noted
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the host's log:\n%s", b.Log.Text(from))
+		}
+	})
+	return ctx, b
+}
+
+// sharedBenchFor is sharedBench for a test that takes longer than others and
+// shows the host's log itself.
+func sharedBenchFor(t *testing.T, limit time.Duration) (context.Context, *bench.Bench) {
+	t.Helper()
 	shared.Lock()
 	defer shared.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -68,14 +82,13 @@ func sharedBench(t *testing.T) (context.Context, *bench.Bench) {
 		t.Fatal(shared.err)
 	}
 	b := shared.bench
-	from, console := b.Log.Mark(), len(b.Guest.Console())
+	console := len(b.Guest.Console())
 	b.Log.Note("begin %s", t.Name())
 	t.Cleanup(func() {
 		if err := b.Failures(); err != nil {
 			t.Errorf("the bench itself: %v", err)
 		}
 		if t.Failed() {
-			t.Logf("the host's log:\n%s", b.Log.Text(from))
 			t.Logf("the guest's console:\n%s", bytes.TrimSpace([]byte(b.Guest.Console()[console:])))
 		}
 	})

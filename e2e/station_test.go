@@ -44,6 +44,12 @@ type rig struct {
 func newRig(t *testing.T, more ...string) *rig {
 	t.Helper()
 	ctx, b := sharedBench(t)
+	return newRigOn(t, ctx, b, more...)
+}
+
+// newRigOn is newRig in a guest that runs.
+func newRigOn(t *testing.T, ctx context.Context, b *bench.Bench, more ...string) *rig {
+	t.Helper()
 	s := &rig{t: t, ctx: ctx, Bench: b, from: b.Log.Mark(), s3: versitygw.Start(t)}
 	s.s3.Bucket(bucket)
 	var err error

@@ -165,8 +165,14 @@ func (b *Bench) Plug(ctx context.Context, o simdrive.Options, inside *simdrive.D
 			return nil, err
 		}
 	}
+	return d, b.PlugAgain(ctx, d)
+}
+
+// PlugAgain plugs a drive in that was unplugged, with what lies in it. It may
+// get another node.
+func (b *Bench) PlugAgain(ctx context.Context, d *Drive) error {
 	if err := b.targets.Add(iscsi.Drive(d.target, d.Drive)); err != nil {
-		return nil, err
+		return err
 	}
 	b.mu.Lock()
 	d.id = b.nextID
@@ -174,12 +180,13 @@ func (b *Bench) Plug(ctx context.Context, o simdrive.Options, inside *simdrive.D
 	b.mu.Unlock()
 	if err := b.Guest.AttachDrive(ctx, d.Name, b.portal, d.target, d.id); err != nil {
 		b.targets.Remove(d.target)
-		return nil, fmt.Errorf("plug %s in: %w", d.Name, err)
+		return fmt.Errorf("plug %s in: %w", d.Name, err)
 	}
 	b.mu.Lock()
 	b.drives[d.Name] = d
 	b.mu.Unlock()
-	return d, b.findNodes(ctx)
+	b.Log.Note("%s is plugged in", d.Name)
+	return b.findNodes(ctx)
 }
 
 // Unplug pulls a drive's cable. A drive that is not plugged in is no error.

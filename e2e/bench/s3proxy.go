@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Request is one S3 request with its answer, logged when the server has
@@ -37,6 +38,8 @@ type Proxy struct {
 
 	mu    sync.Mutex
 	cut   bool
+	rate  int64     // bytes a second, 0 no limit
+	free  time.Time // when the link has carried what it was given
 	conns map[net.Conn]bool
 }
 
@@ -90,7 +93,7 @@ func (p *Proxy) Run(ctx context.Context, l net.Listener) error {
 	}}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
-	if err := srv.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(link{l, p}); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the S3 proxy: %w", err)
 	}
 	return nil
@@ -102,10 +105,9 @@ func (p *Proxy) connState(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		if p.cut {
-			if t, ok := c.(*net.TCPConn); ok {
-				t.SetLinger(0) // a reset rather than an orderly end
+			if l, ok := c.(*linkConn); ok {
+				l.reset()
 			}
-			c.Close()
 			return
 		}
 		p.conns[c] = true

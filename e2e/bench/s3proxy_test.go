@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // proxied runs a proxy in front of an upstream handler until the test ends.
@@ -104,5 +105,38 @@ func TestProxyCutOffAndBack(t *testing.T) {
 	}
 	if n := l.Since(0, S3("GetObject", "x")); len(n) != 1 {
 		t.Errorf("the log has %d answered requests, want the one after Restore:\n%s", len(n), l.Text(0))
+	}
+}
+
+// A slow link takes its time for both ways, and none any more afterwards.
+func TestProxyOnASlowLink(t *testing.T) {
+	const size, rate = 100_000, 400_000
+	p, _, base := proxied(t, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		w.Write(body)
+	})
+	echo := func() time.Duration {
+		began := time.Now()
+		r, err := http.Post(base+"/b/k", "", strings.NewReader(strings.Repeat("x", size)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(r.Body)
+		r.Body.Close()
+		if err != nil || len(body) != size {
+			t.Fatalf("%d bytes came back, %v", len(body), err)
+		}
+		return time.Since(began)
+	}
+	p.Slow(rate)
+	if took := echo(); took < 2*size*time.Second/rate*9/10 {
+		t.Errorf("%d bytes there and back over a link of %d bytes a second took %s", size, rate, took)
+	}
+	p.Slow(0)
+	if took := echo(); took > size*time.Second/rate {
+		t.Errorf("the link is slow although it need not be: %s", took)
 	}
 }

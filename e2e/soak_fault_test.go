@@ -1,0 +1,259 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"ripstation/disc"
+)
+
+// running is a fault that has begun.
+type running struct {
+	fault
+	until time.Time
+	slot  *slot
+}
+
+// fillFile is what fills the state disk.
+const fillFile = service + "/filled"
+
+// class tells which faults cannot be at one time.
+func (t trick) class() string {
+	switch t {
+	case storeAway, storeSlow, spoolFull:
+		return "store"
+	case driveHangs, driveGone, falseAlarm:
+		return "drive"
+	}
+	return "machine"
+}
+
+// trouble ends the faults whose time is over, and begins those whose time has
+// come.
+func (o *soak) trouble() {
+	o.active = slices.DeleteFunc(o.active, func(f *running) bool {
+		if time.Now().Before(f.until) {
+			return false
+		}
+		o.over(f)
+		return true
+	})
+	if status, dead := o.dead(); dead {
+		o.fell(status)
+	}
+	if len(o.todo) == 0 {
+		return
+	}
+	f := o.todo[0]
+	late := o.shown == len(o.script.pieces) && len(o.queue) == 0
+	if o.shown < f.after && !late {
+		return
+	}
+	for _, a := range o.active {
+		if a.class() == f.class() || f.class() == "machine" && a.class() == "drive" {
+			return
+		}
+	}
+	if o.strike(f, late) {
+		o.todo = o.todo[1:]
+	}
+}
+
+// fell starts a daemon that has died again.
+func (o *soak) fell(status int) {
+	if !o.crash || status != 128+int(syscall.SIGKILL) {
+		o.wrong("the daemon ended by itself with status %d", status)
+	}
+	o.Log.Note("the daemon has ended with status %d", status)
+	o.hit(killed)
+	o.launch("")
+}
+
+// hit notes for all discs in drives that something befell them.
+func (o *soak) hit(t trick) {
+	for _, s := range o.slots {
+		if s.stay != nil {
+			if t != powerCut && t != powerShift { // what is safe is seen when the power is back
+				o.remember(s.stay.piece)
+			}
+			s.stay.faults = append(s.stay.faults, t)
+		}
+	}
+}
+
+// reader is a drive in the middle of a disc.
+func (o *soak) reader() *slot {
+	for _, s := range o.slots {
+		if s.stay != nil && !s.stay.button && !s.gone && !s.hung && s.part() > 0.1 && s.part() < 0.8 {
+			return s
+		}
+	}
+	return nil
+}
+
+// strike has a fault come. One that wants a drive in mid-read waits for it,
+// as long as discs come.
+func (o *soak) strike(f fault, late bool) bool {
+	run := &running{fault: f, until: time.Now().Add(f.lasts)}
+	if f.class() == "drive" {
+		if run.slot = o.reader(); run.slot == nil && !late {
+			return false
+		}
+		if run.slot == nil {
+			run.slot = o.slots[0]
+		}
+	}
+	if o.reader() == nil && !late {
+		return false // nothing is under way that it could hit
+	}
+	o.Log.Note("fault: %s", f)
+	o.hit(f.trick)
+	switch f.trick {
+	case storeAway:
+		o.proxy.Cut()
+	case storeSlow:
+		o.proxy.Slow(150 << 10)
+	case spoolFull:
+		o.must("sh", "-c", "fallocate -l $(df -k "+service+" | awk 'END { print ($4 - 1200) * 1024 }') "+fillFile)
+	case driveHangs:
+		run.slot.hung = true
+		run.slot.Hang()
+	case driveGone:
+		run.slot.gone = true
+		if err := o.Unplug(o.ctx, run.slot.Drive); err != nil {
+			o.t.Fatal(err)
+		}
+	case falseAlarm:
+		run.slot.InjectUnitAttention(0x28, 0x00)
+	case killed:
+		o.end(syscall.SIGKILL)
+		o.launch("")
+	case crashes:
+		o.end(syscall.SIGTERM)
+		o.launch(f.point)
+	case stopped:
+		began := time.Now()
+		if status := o.end(syscall.SIGTERM); status != 0 {
+			o.wrong("the daemon that was asked to stop ended with status %d", status)
+		}
+		o.Log.Note("the daemon stopped after %s", time.Since(began).Round(time.Millisecond))
+		o.launch("")
+	case powerCut, powerShift:
+		o.cut(f.trick == powerShift)
+	}
+	if f.lasts > 0 {
+		o.active = append(o.active, run)
+	}
+	if o.calm = time.Now(); f.class() != "store" {
+		o.upset()
+	}
+	return true
+}
+
+// over ends a fault.
+func (o *soak) over(f *running) {
+	o.Log.Note("no more: %s", f.trick)
+	switch f.trick {
+	case storeAway:
+		o.proxy.Restore()
+	case storeSlow:
+		o.proxy.Slow(0)
+	case spoolFull:
+		o.must("rm", fillFile)
+	case driveHangs: // by a power cycle, as the hint says
+		o.cycle(f.slot)
+		f.slot.hung = false
+	case driveGone:
+		if err := o.PlugAgain(o.ctx, f.slot.Drive); err != nil {
+			o.t.Fatal(err)
+		}
+		f.slot.gone = false
+	}
+	if o.calm = time.Now(); f.class() != "store" {
+		o.upset()
+	}
+}
+
+// cut cuts the power. While it is out, the operator may exchange two discs: no
+// tray is locked then.
+func (o *soak) cut(exchange bool) {
+	o.keep()
+	o.kept = 0
+	if err := o.PowerOff(o.ctx); err != nil {
+		o.t.Fatal(err)
+	}
+	o.watch() // a tray that opened in the last moment
+	if exchange {
+		o.exchange()
+	}
+	if err := o.PowerOn(o.ctx); err != nil {
+		o.t.Fatal(err)
+	}
+	o.install()
+	for _, p := range o.script.pieces {
+		if len(p.stays) > 0 && !p.done {
+			o.remember(p)
+		}
+	}
+	o.launch("")
+}
+
+// exchange takes the discs of two drives out and puts each into the other.
+func (o *soak) exchange() {
+	var two []*slot
+	for _, s := range o.slots {
+		if s.stay != nil && len(two) < 2 {
+			two = append(two, s)
+		}
+	}
+	if len(two) < 2 {
+		return
+	}
+	for _, s := range two {
+		s.stay.button, s.stay.why = true, "taken out while the power was cut"
+		s.PressButton()
+	}
+	o.watch()
+	a, b := o.pieceOf(two[0].TakeOut()), o.pieceOf(two[1].TakeOut())
+	o.note("discs %d and %d are exchanged while the power is out", a.no, b.no)
+	for i, p := range []*piece{b, a} {
+		o.enter(two[i], p).faults = []trick{powerShift}
+		o.insert(two[i].Drive, p.m)
+	}
+}
+
+// memory is what the spool vouched for at a moment: sectors of a disc that
+// must not be read again later.
+type memory struct {
+	piece *piece
+	at    int // in the host's log
+	safe  []disc.Extent
+}
+
+// remember asks the ledger of a disc's job what is safe. What udev or the
+// station has read besides does not count.
+func (o *soak) remember(p *piece) {
+	if strings.Contains(p.kind, "/") {
+		return // its label and size are not its own
+	}
+	r, err := o.Guest.Run(o.ctx, "sh", "-c", `cd `+service+`/spool && for j in */job.json; do grep -q '"label": "'"$0"'"' $j && grep -q '"sectors": '"$1"',' $j && cat ${j%job.json}ledger; done; true`,
+		p.label, fmt.Sprint(p.m.Sectors()))
+	if err != nil {
+		return // no guest, no ledger
+	}
+	m := memory{piece: p, at: o.Log.Mark()}
+	for line := range strings.Lines(r.Stdout) {
+		var e disc.Extent
+		var status string
+		if n, err := fmt.Sscanf(line, "%d %d %s", &e.Start, &e.Count, &status); n == 3 && err == nil && status == disc.StatusRead.String() {
+			m.safe = append(m.safe, e)
+		}
+	}
+	o.ledger = append(o.ledger, m)
+}
+
+func decode(text string, into any) error { return json.Unmarshal([]byte(text), into) }
