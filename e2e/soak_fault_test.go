@@ -111,6 +111,7 @@ func (o *soak) strike(f fault, late bool) bool {
 		return false // nothing is under way that it could hit
 	}
 	o.Log.Note("fault: %s", f)
+	o.t.Logf("%4.0f s, %d of %d discs presented: %s", time.Since(o.began).Seconds(), o.shown, len(o.script.pieces), f.trick) // shows that it lives
 	o.hit(f.trick)
 	switch f.trick {
 	case storeAway:

@@ -31,6 +31,7 @@ type stay struct {
 	why    string // of that
 	asked  string // the identifier given by `rip --item`
 	ripped string // the name of that command among the guest's programs
+	told   int    // how often it was
 	bound  bool   // the station agreed to it
 	acted  bool   // the disc's habit has had its moment
 	faults []trick
@@ -80,25 +81,26 @@ func (s *slot) part() float64 {
 // soak is a bench with an operator and what befalls both.
 type soak struct {
 	*rig
-	t      *testing.T
-	r      *rand.Rand // of small delays; nothing that the script says
-	script *script
-	slots  []*slot
-	queue  []*piece // still to be presented, or once more
-	shown  int      // discs presented so far
-	hands  int      // names of the commands that run beside
-	active []*running
-	todo   []fault
-	crash  bool // the daemon shall die at a crash point
-	began  time.Time
-	calm   time.Time // since when nothing is wrong
-	glance time.Time
-	oddity []string // what was seen and is wrong
-	ledger []memory
-	story  []string // what the daemon has said in all boots
-	scans  []scanned
-	upsets []time.Time // when the daemon started, or something befell a drive
-	kept   int         // how many lines of it are of the present boot
+	t        *testing.T
+	r        *rand.Rand // of small delays; nothing that the script says
+	script   *script
+	slots    []*slot
+	queue    []*piece // still to be presented, or once more
+	shown    int      // discs presented so far
+	hands    int      // names of the commands that run beside
+	active   []*running
+	todo     []fault
+	crash    bool // the daemon shall die at a crash point
+	began    time.Time
+	calm     time.Time // since when nothing is wrong
+	glance   time.Time
+	oddity   []string // what was seen and is wrong
+	ledger   []memory
+	story    []string // what the daemon has said in all boots
+	scans    []scanned
+	noReader bool        // the station knows no scans
+	upsets   []time.Time // when the daemon started, or something befell a drive
+	kept     int         // how many lines of it are of the present boot
 }
 
 // newSoak sets the bench up with four drives of different speeds.
@@ -124,6 +126,7 @@ func (o *soak) note(format string, args ...any) {
 func (o *soak) wrong(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	o.Log.Note("WRONG: %s", text)
+	o.t.Log("WRONG: " + text)
 	o.oddity = append(o.oddity, text)
 }
 
@@ -353,6 +356,9 @@ func (o *soak) hearWhat() {
 			if exit, err := o.Guest.AwaitExit(now, 0, st.ripped); err == nil {
 				o.note("rip --item %s has ended with %d", st.asked, exit)
 				st.bound, st.ripped = exit == 0 || exit == 3, ""
+				if st.told++; !st.bound && st.told < 4 && st.slot.stay == st && !st.slot.gone && !st.slot.hung {
+					o.sayWhat(st) // it may have come too early
+				}
 			}
 		}
 	}
@@ -446,7 +452,7 @@ func (o *soak) quiet() bool {
 }
 
 // patience is how long a disc may be in a drive while nothing is wrong.
-const patience = 150 * time.Second
+const patience = 4 * time.Minute
 
 // heed does what a bay says.
 func (o *soak) heed(s *slot, bay station.BayStatus) {
@@ -493,7 +499,6 @@ func (o *soak) cycle(s *slot) {
 	if err := o.Unplug(o.ctx, s.Drive); err != nil {
 		o.t.Fatal(err)
 	}
-	s.Release()
 	if err := o.PlugAgain(o.ctx, s.Drive); err != nil {
 		o.t.Fatal(err)
 	}

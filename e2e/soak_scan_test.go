@@ -22,6 +22,9 @@ const settles = 15*time.Second + 10*time.Second + slack
 
 // scan uses the barcode reader.
 func (o *soak) scan(sc scanned) bool {
+	if o.noReader {
+		return false
+	}
 	argv := []string{"scan", sc.code}
 	if sc.code == "" {
 		argv[1] = "--cancel"
@@ -30,6 +33,9 @@ func (o *soak) scan(sc scanned) bool {
 		argv = append(argv, "--drive", strings.TrimPrefix(sc.slot.Node, "/dev/"))
 	}
 	out, exit := o.text(argv...)
+	if o.noReader = strings.Contains(out, "unknown command"); o.noReader {
+		return false
+	}
 	sc.at, sc.agreed = time.Now(), exit == 0
 	o.note("`%s`: exit %d: %s", strings.Join(argv, " "), exit, strings.TrimSpace(out))
 	o.scans = append(o.scans, sc)

@@ -15,8 +15,8 @@ import (
 	"ripstation/internal/simdrive"
 )
 
-// soakLimit is how long one seed may take.
-const soakLimit = 15 * time.Minute
+// soakLimit is how long one seed may take on a busy machine.
+const soakLimit = 40 * time.Minute
 
 // Four drives, 24 small discs, an operator and all that goes wrong in a day.
 // At the end every disc is accounted for. SEED is the first seed (1), SEEDS

@@ -165,13 +165,19 @@ func (b *Bench) Plug(ctx context.Context, o simdrive.Options, inside *simdrive.D
 			return nil, err
 		}
 	}
-	return d, b.PlugAgain(ctx, d)
+	return d, b.plugIn(ctx, d)
 }
 
 // PlugAgain plugs a drive in that was unplugged, with what lies in it. It may
-// get another node.
+// get another node. A drive that hung does so no more.
 func (b *Bench) PlugAgain(ctx context.Context, d *Drive) error {
-	if err := b.targets.Add(iscsi.Drive(d.target, d.Drive)); err != nil {
+	d.Release()
+	d.Return()
+	return b.plugIn(ctx, d)
+}
+
+func (b *Bench) plugIn(ctx context.Context, d *Drive) error {
+	if err := b.targets.Add(d.asTarget()); err != nil {
 		return err
 	}
 	b.mu.Lock()
@@ -189,7 +195,8 @@ func (b *Bench) PlugAgain(ctx context.Context, d *Drive) error {
 	return b.findNodes(ctx)
 }
 
-// Unplug pulls a drive's cable. A drive that is not plugged in is no error.
+// Unplug pulls a drive's cable, also under a command that it does not answer.
+// A drive that is not plugged in is no error.
 func (b *Bench) Unplug(ctx context.Context, d *Drive) error {
 	b.mu.Lock()
 	_, here := b.drives[d.Name]
@@ -199,6 +206,7 @@ func (b *Bench) Unplug(ctx context.Context, d *Drive) error {
 		return nil
 	}
 	b.Log.Note("%s is unplugged", d.Name)
+	d.Vanish()
 	err := b.Guest.DetachDrive(ctx, d.Name)
 	b.targets.Remove(d.target)
 	return err
