@@ -51,7 +51,7 @@ type carrier struct {
 }
 
 // account holds what the station has left against what the operator knows.
-func (o *soak) account() {
+func (o *soak) account(report catalog.BatchReport) {
 	all := o.carriers()
 	o.captures(all)
 	o.presented(all)
@@ -59,6 +59,7 @@ func (o *soak) account() {
 	o.stored(all)
 	o.once(all)
 	o.reads()
+	o.batch(report, all)
 	if left := strings.TrimSpace(o.must("sh", "-c", "ls -A "+service+"/spool | grep -v -e '^\\.' -e '\\.json$' -e lock; true")); left != "" {
 		o.wrong("the spool still holds %s", left)
 	}

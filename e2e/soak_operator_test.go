@@ -134,6 +134,7 @@ func (o *soak) wrong(format string, args ...any) {
 // fault has come and gone, and nothing is left to send.
 func (o *soak) work() {
 	o.launch("")
+	o.openBatch()
 	for !o.finished() {
 		if err := o.ctx.Err(); err != nil {
 			o.wrong("the day is over and not everything is done: %s", o.left())

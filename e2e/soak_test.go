@@ -53,12 +53,13 @@ func soakSeed(t *testing.T, seed uint64) {
 	o.work()
 	worked := time.Since(o.began)
 	o.settle()
+	report := o.closeBatch()
 	began := time.Now()
 	if status := o.end(syscall.SIGTERM); status != 0 {
 		o.wrong("the daemon that was asked to stop ended with status %d", status)
 	}
 	o.Log.Note("the daemon stopped after %s", time.Since(began).Round(time.Millisecond))
-	o.account()
+	o.account(report)
 	t.Logf("seed %d: %d discs, %d stays, %d faults in %s; with the accounting %s", seed, len(sc.pieces), o.presentations(), len(sc.faults), worked.Round(time.Second), time.Since(o.began).Round(time.Second))
 }
 
