@@ -115,7 +115,21 @@ func (o *soak) expected() (sure []*stay) {
 		sure = append(sure, o.clean(all[:n])...)
 		all = all[n:]
 	}
+	for _, sc := range o.scans {
+		for _, p := range o.script.pieces {
+			if sc.slot == nil || !sc.agreed || p.code != sc.code {
+				continue
+			}
+			if st := p.stays[0]; st.slot == sc.slot && !st.button && len(st.faults) == 0 && !o.upsetBetween(sc.at.Add(-settles), st.in.Add(settles)) {
+				sure = append(sure, st)
+			}
+		}
+	}
 	return sure
+}
+
+func (o *soak) upsetBetween(from, to time.Time) bool {
+	return slices.ContainsFunc(o.upsets, func(t time.Time) bool { return t.After(from) && t.Before(to) })
 }
 
 // clean gives the discs of one round, nil when it is not a clean one.
@@ -135,8 +149,7 @@ func (o *soak) clean(round []moment) (sure []*stay) {
 			sure, waiting = append(sure, m.stay), ""
 		}
 	}
-	from, to := round[0].at.Add(-settles), round[len(round)-1].at.Add(settles)
-	disturbed := slices.ContainsFunc(o.upsets, func(t time.Time) bool { return t.After(from) && t.Before(to) })
+	disturbed := o.upsetBetween(round[0].at.Add(-settles), round[len(round)-1].at.Add(settles))
 	for _, st := range sure {
 		disturbed = disturbed || st.button
 	}
