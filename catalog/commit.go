@@ -39,7 +39,7 @@ type Commit struct {
 }
 
 // Attempt is a capture that gave no image: audio, blank, failed, interrupted,
-// already archived.
+// already archived, compared, not read.
 type Attempt struct {
 	Carrier  CarrierInfo // a carrier that is known already keeps what it has
 	Disc     disc.Disc
@@ -107,7 +107,10 @@ func (c *Catalog) Commit(ctx context.Context, in Commit) error {
 		if err := addEvents(ctx, tx, id, in.Events); err != nil {
 			return err
 		}
-		return sayPlaces(ctx, tx, id, agentsOf(rec.Captures[len(rec.Captures)-1]))
+		if err := sayPlaces(ctx, tx, id, agentsOf(rec.Captures[len(rec.Captures)-1])); err != nil {
+			return err
+		}
+		return tellSameContent(ctx, tx, rec)
 	})
 }
 
@@ -164,47 +167,57 @@ func putRecord(ctx context.Context, tx *sql.Tx, rec Record, in Commit) error {
 // RecordCapture records a capture that gave no image, as Commit does. The same
 // capture again is no change.
 func (c *Catalog) RecordCapture(ctx context.Context, in Attempt) error {
+	in, err := in.settled()
+	op := fmt.Sprintf("record capture %s of %s", in.Capture.ID, in.Carrier.ID)
+	if err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return c.write(ctx, op, func(tx *sql.Tx) error { return in.record(ctx, tx) })
+}
+
+// settled is the attempt as it is recorded, if it can be.
+func (in Attempt) settled() (Attempt, error) {
 	in = tidy(in)
 	settleCarrier(&in.Carrier)
 	settleCapture(&in.Capture)
-	op := fmt.Sprintf("record capture %s of %s", in.Capture.ID, in.Carrier.ID)
 	err := errors.Join(checkCarrier(in.Carrier), checkCapture(in.Capture), checkChecks(in.Checks))
 	if err == nil && in.Capture.Outcome == Imaged {
 		err = invalid("a capture that gave an image comes with its record")
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
+	return in, err
+}
+
+func (in Attempt) record(ctx context.Context, tx *sql.Tx) error {
+	id := in.Carrier.ID
+	if _, ok, err := captures.one(ctx, tx, "WHERE id = ?", in.Capture.ID); err != nil {
+		return err
+	} else if ok {
+		return sameCapture(ctx, tx, id, in.Capture)
 	}
-	return c.write(ctx, op, func(tx *sql.Tx) error {
-		id := in.Carrier.ID
-		if _, ok, err := captures.one(ctx, tx, "WHERE id = ?", in.Capture.ID); err != nil {
-			return err
-		} else if ok {
-			return sameCapture(ctx, tx, id, in.Capture)
-		}
-		before, known, err := toldBefore(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if err := putCarrier(ctx, tx, in.Carrier, in.Disc, in.Identity, in.Capture); err != nil {
-			return err
-		}
-		if err := addNeeds(ctx, tx, id, in.Needs, in.Capture); err != nil {
-			return err
-		}
-		if err := putCapture(ctx, tx, id, in.Capture, &in.Disc, &in.Identity); err != nil {
-			return err
-		}
-		if err := putChecks(ctx, tx, in.Capture.ID, in.Checks); err != nil {
-			return err
-		}
-		if c, err := changedSince(ctx, tx, before); err != nil {
-			return err
-		} else if err := addEvents(ctx, tx, id, in.told(known, c)); err != nil {
-			return err
-		}
-		return in.place(ctx, tx)
-	})
+	before, known, err := toldBefore(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if err := putCarrier(ctx, tx, in.Carrier, in.Disc, in.Identity, in.Capture); err != nil {
+		return err
+	}
+	if err := addNeeds(ctx, tx, id, in.Needs, in.Capture); err != nil {
+		return err
+	}
+	if err := putCapture(ctx, tx, id, in.Capture, &in.Disc, &in.Identity); err != nil {
+		return err
+	}
+	if err := putChecks(ctx, tx, in.Capture.ID, in.Checks); err != nil {
+		return err
+	}
+	c, err := changedSince(ctx, tx, before)
+	if err != nil {
+		return err
+	}
+	if err := addEvents(ctx, tx, id, in.told(known, c)); err != nil {
+		return err
+	}
+	return in.place(ctx, tx)
 }
 
 // told are the attempt's events, of which one says what it brought: a carrier

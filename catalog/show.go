@@ -49,7 +49,7 @@ func (c *Catalog) Show(ctx context.Context, carrierID string) (View, error) {
 }
 
 func show(ctx context.Context, q querier, id string) (View, error) {
-	v := View{ID: id, Access: AccessUnreviewed, Disposition: None, Needs: []string{}, Checks: []disc.Check{}, SameContent: []string{}, Copies: []Copy{}, Captures: []Capture{}}
+	v := View{ID: id, Access: AccessUnreviewed, Disposition: None, Needs: []string{}, Checks: []disc.Check{}, SameContent: []string{}, SameImage: []string{}, Copies: []Copy{}, Captures: []Capture{}}
 	r, bad := mustCarrier(ctx, q, id)
 	if bad != nil && !errors.Is(bad, ErrDamaged) {
 		return View{}, bad
@@ -97,6 +97,13 @@ func showImage(ctx context.Context, q querier, id string, v *View) error {
 	o, ok, err := objects.one(ctx, q, "WHERE carrier = ? AND version = ? AND role = ? ORDER BY path", id, v.Image.Version, RoleImage)
 	if ok {
 		v.Image.SHA512, v.Image.SHA256, v.Image.SHA1, v.Image.MD5 = o.str("sha512"), o.str("sha256"), o.str("sha1"), o.str("md5")
+		if v.Image.State == Complete {
+			twins, err4 := twinsOf(ctx, q, o, maxSame)
+			err = errors.Join(err, err4)
+			for _, o := range twins {
+				v.SameImage = append(v.SameImage, bagOf(o))
+			}
+		}
 	}
 	cps, err2 := copies.rows(ctx, q, "WHERE carrier = ? AND version = ? ORDER BY store", id, v.Image.Version)
 	for _, r := range cps {

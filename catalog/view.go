@@ -56,6 +56,7 @@ type View struct {
 	Checks      []disc.Check `json:"checks"`       // of the latest capture that had any
 	Files       *ListView    `json:"file_list"`    // of the latest image; null when it has none
 	SameContent []string     `json:"same_content"` // carriers whose latest image has the same tree_sha256
+	SameImage   []string     `json:"same_image"`   // "<id>/v1": images of other carriers with the same bytes as the latest one
 	Content     *Content     `json:"content"`      // of the latest image's record; null in records of before the file list
 	Copies      []Copy       `json:"copies"`       // of the latest image
 	Drive       disc.Drive   `json:"drive"`        // of the latest capture

@@ -42,6 +42,8 @@ const (
 	Failed          CaptureOutcome = "failed"
 	Refused         CaptureOutcome = "refused" // an ISO cannot hold this disc
 	AlreadyArchived CaptureOutcome = "already archived"
+	Compared        CaptureOutcome = "compared" // read in full again, and equal to an image of its carrier
+	NotRead         CaptureOutcome = "not read" // it looks the same as a disc of another item
 	Interrupted     CaptureOutcome = "interrupted"
 )
 
@@ -127,7 +129,7 @@ func (s CopyState) valid() bool {
 	return oneOf(s, Queued, Sending, Stored, ReadBack, Missing, Damaged, Unknown)
 }
 func (o CaptureOutcome) valid() bool {
-	return oneOf(o, Imaged, Failed, Refused, AlreadyArchived, Interrupted)
+	return oneOf(o, Imaged, Failed, Refused, AlreadyArchived, Compared, NotRead, Interrupted)
 }
 func (a Access) valid() bool {
 	return oneOf(a, AccessUnreviewed, AccessOpen, AccessRestricted, AccessClosed)

@@ -58,16 +58,22 @@ func LooksLike(a, b Identity) Verdict {
 	return Unsure
 }
 
-// Compare holds a fresh disc against one that is held: agree and disagree are
-// how many of the held one's samples the fresh disc gave equal and unequal
-// bytes for (unreadable ones count for neither). Recordables of one recorder
-// can agree in all of this, so they never get Same.
-func Compare(fresh, held Identity, agree, disagree int) Verdict {
-	if disagree > 0 || LooksLike(fresh, held) == Different {
-		return Different
-	}
+// Alike reports whether a fresh disc looks like one that is held in all that
+// was compared: agree and disagree are how many of the held one's samples the
+// fresh disc gave equal and unequal bytes for (unreadable ones count for
+// neither). Nothing may contradict, and enough samples must agree.
+func Alike(fresh, held Identity, agree, disagree int) bool {
 	need := min(EnoughSamples, len(held.Samples))
-	if fresh.Recordable || len(fresh.Descriptors) == 0 || need == 0 || agree < need {
+	return disagree == 0 && LooksLike(fresh, held) != Different && len(fresh.Descriptors) > 0 && need > 0 && agree >= need
+}
+
+// Compare is Alike as a verdict on whether it is the same disc. Recordables of
+// one recorder can agree in all of this, so they never get Same.
+func Compare(fresh, held Identity, agree, disagree int) Verdict {
+	switch {
+	case disagree > 0 || LooksLike(fresh, held) == Different:
+		return Different
+	case fresh.Recordable || !Alike(fresh, held, agree, disagree):
 		return Unsure
 	}
 	return Same

@@ -153,6 +153,9 @@ func (f *jobFile) placed() bool {
 // restart.
 func (bs *batches) takeUp(ctx context.Context, j *job) {
 	f := j.file()
+	if f.Compare.needless() {
+		return // its places are the known carrier's by now
+	}
 	err := bs.s.cfg.Catalog.KeepPlaces(ctx, j.ID, f.Events)
 	if err == nil && !f.Step.atLeast(StepRecorded) {
 		err = bs.place(ctx, j)

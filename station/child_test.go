@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,10 +34,13 @@ const crashSectors = 6000
 // scene is what a child's life is played in, besides the default.
 const (
 	sceneVariable = "RIPSTATION_TEST_SCENE"
+	otherVariable = "RIPSTATION_TEST_OTHER" // the byte in which the disc of sceneOther is another
 	sceneImaged   = "eject when imaged"
 	sceneReadBack = "eject when read back"
 	sceneTwo      = "a best-effort store beside the required one"
 	sceneDVDR     = "recordable"
+	sceneEqual    = "a recordable that is held"        // its images are equal
+	sceneOther    = "a recordable that looks like one" // in all samples
 )
 
 // killedBatch is open during every life.
@@ -45,8 +49,11 @@ const killedBatch = "killed"
 // crashDamage is none where a sector is not its own ECC unit: what reads only
 // at a second try would be confirmed by reading far away, safe or not.
 func crashDamage(scene string) (bad disc.Extent, ends station.Outcome) {
-	if scene == sceneDVDR {
+	switch scene {
+	case sceneDVDR, sceneOther:
 		return disc.Extent{}, station.OutcomeDone
+	case sceneEqual:
+		return disc.Extent{}, station.OutcomeAlready
 	}
 	return disc.Extent{Start: 3000, Count: 2}, station.OutcomeIncomplete
 }
@@ -57,8 +64,15 @@ func crashDisc(scene string) (*simdrive.Disc, error) {
 		return nil, err
 	}
 	d := simdrive.PressedCD(img, crashSectors)
-	if scene == sceneDVDR {
+	switch scene {
+	case sceneDVDR, sceneEqual:
 		d = simdrive.DVDR(img, crashSectors)
+	case sceneOther:
+		at, err := strconv.ParseInt(os.Getenv(otherVariable), 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		d = simdrive.DVDR(oneByte{img, at}, crashSectors)
 	}
 	if bad, _ := crashDamage(scene); bad.Count > 0 {
 		d.Damage().Bad(bad)
@@ -161,10 +175,22 @@ func child(dir string) int {
 			settled = settled && j.Step == station.StepDone
 		}
 		over := os.Getenv("RIPSTATION_TEST_EMPTY") != "" || drive.Ejects() > 0
-		if l, err := r.catalog.List(ctx, catalog.Filter{}); err == nil && len(l) == 1 && settled && over && readBack(l[0].Copies, len(r.cfg.Stores)) {
+		if l, err := r.catalog.List(ctx, catalog.Filter{}); err == nil && settled && over && told(scene, l) &&
+			!slices.ContainsFunc(l, func(s catalog.Summary) bool { return !readBack(s.Copies, len(r.cfg.Stores)) }) {
 			return end()
 		}
 	}
+}
+
+// told reports whether the catalog has what comes of the scene's disc.
+func told(scene string, l []catalog.Summary) bool {
+	switch scene {
+	case sceneEqual:
+		return len(l) == 1 && l[0].Outcome == catalog.Compared
+	case sceneOther:
+		return len(l) == 2
+	}
+	return len(l) == 1
 }
 
 // logging is a store that writes down every part that is sent.

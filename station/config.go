@@ -22,6 +22,25 @@ const (
 	EjectImaged   EjectWhen = "imaged"    // the image is sealed, the record committed, copies are queued
 )
 
+// SamePolicy says what becomes of a pressed disc that is the same, by its
+// descriptors and samples, as one that is held under another item: a further
+// copy of one pressing, or a disc under another's name.
+type SamePolicy string
+
+const (
+	SameHold SamePolicy = "hold" // it is not read; a person is asked
+	SameRead SamePolicy = "read" // it is read, as a carrier of its own
+)
+
+// RecordablePolicy says how a recordable that looks like a held one is known
+// for the same.
+type RecordablePolicy string
+
+const (
+	RecordableCompare RecordablePolicy = "compare" // it is read in full, and compared by digest
+	RecordableSamples RecordablePolicy = "samples" // by its samples, as a pressed disc is
+)
+
 // Store is one place that bags go to.
 type Store struct {
 	archive.Store
@@ -75,8 +94,14 @@ type Config struct {
 	// ReadProtected: image discs that declare copy protection, too; otherwise
 	// they end as NEEDS YOU.
 	ReadProtected bool
-	Operator      string // for discs nobody gave a name with; empty means "unattended"
-	Program       catalog.Program
+	// SameOtherItem says what becomes of a pressed disc that looks the same as a
+	// held one of another item. Empty means SameHold.
+	SameOtherItem SamePolicy
+	// Recordable says how a recordable that looks like a held one is known.
+	// Empty means RecordableCompare.
+	Recordable RecordablePolicy
+	Operator   string // for discs nobody gave a name with; empty means "unattended"
+	Program    catalog.Program
 
 	Catalog *catalog.Catalog
 	Open    Opener
@@ -159,6 +184,20 @@ func (c *Config) validate() error {
 	case EjectStored, EjectReadBack, EjectImaged:
 	default:
 		return fmt.Errorf("station: eject.when is %q; it can be stored, read-back or imaged", c.Eject)
+	}
+	switch c.SameOtherItem {
+	case SameHold, SameRead:
+	case "":
+		c.SameOtherItem = SameHold
+	default:
+		return fmt.Errorf("station: identity.same_other_item is %q; it can be hold or read", c.SameOtherItem)
+	}
+	switch c.Recordable {
+	case RecordableCompare, RecordableSamples:
+	case "":
+		c.Recordable = RecordableCompare
+	default:
+		return fmt.Errorf("station: identity.recordable is %q; it can be compare or samples", c.Recordable)
 	}
 	if c.Operator == "" {
 		c.Operator = "unattended"

@@ -46,6 +46,7 @@ func (c *contents) list(j *job, f jobFile, sm *disc.SectorMap) (content *catalog
 		content = &catalog.Content{Filesystems: append([]string{}, c.m.Systems...)}
 		head, entries = fileList(c.m, c.digests, sm, content)
 		damage(content, c.m.Damage(sm))
+		c.places = c.placesOf(entries)
 		return nil
 	})
 	if c.broken != nil {

@@ -22,8 +22,8 @@ import (
 func TestKilledAtEveryCrashPoint(t *testing.T) {
 	for _, scene := range []string{"", sceneImaged, sceneReadBack, sceneTwo, sceneDVDR} {
 		for _, point := range crashpoint.Names() {
-			if scene == sceneImaged && point == "stored" {
-				continue // the record does not wait for the stores there
+			if scene == sceneImaged && point == "stored" || comparing[point] != nil {
+				continue // the record does not wait for the stores there; nothing is compared
 			}
 			t.Run(strings.TrimPrefix(scene+", "+point, ", "), func(t *testing.T) {
 				t.Parallel()

@@ -36,8 +36,8 @@ func (s *Station) deliver(j *job) {
 
 // courier is the part of the story that needs no drive: the image goes to
 // every store, the record into the catalog, every copy is read back, and then
-// the image leaves the spool. It may be tried again. What it started has ended
-// when it returns.
+// the image leaves the spool. An image that was read to be compared may leave
+// at once. It may be tried again. What it started has ended when it returns.
 func (s *Station) courier(ctx context.Context, j *job) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -52,6 +52,9 @@ func (s *Station) courier(ctx context.Context, j *job) (err error) {
 		}
 		s.park(j, err) // the other copies go on
 	}()
+	if gone, err := s.compared(ctx, j); gone || err != nil {
+		return err
+	}
 	gate := make(chan struct{}) // closed once the record is committed
 	stored, proven := make(chan error, len(s.desks)), make(chan error, len(s.desks))
 	for _, d := range s.desks {

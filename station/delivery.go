@@ -141,9 +141,12 @@ func (j *job) failed() bool {
 
 // openUploads writes down where the disc's bag is to go, one file a store,
 // before anything is read: from now on every store has its copy's state on
-// disk.
-func (b *bay) openUploads(j *job) error {
-	for _, st := range b.s.cfg.Stores {
+// disk. What is read to be compared is to go nowhere yet.
+func (s *Station) openUploads(j *job) error {
+	if j.comparing() {
+		return nil
+	}
+	for _, st := range s.cfg.Stores {
 		j.mu.Lock()
 		there := j.copies[st.Name()] != nil
 		j.mu.Unlock()

@@ -59,6 +59,7 @@ func (b *bay) farewell(ctx context.Context, d Drive, j *job) (Outcome, error) {
 		}
 	}
 	text = fmt.Sprintf("%s (%s). STORED IN %d OF %d", word, text, stored, len(b.s.cfg.Stores))
+	id := f.ID
 	if f.Eject == nil || f.Eject.Insertion != f.Insertion {
 		err := j.update(func(f *jobFile) { f.Eject = &intent{Insertion: f.Insertion, Time: time.Now().UTC()} })
 		if err != nil {
@@ -68,6 +69,10 @@ func (b *bay) farewell(ctx context.Context, d Drive, j *job) (Outcome, error) {
 	crashpoint.Here("eject-intended")
 	hint := ""
 	switch {
+	case f.Compare.needless():
+		id, text, hint = farewellCompared(f)
+		out = OutcomeAlready
+		b.carried(b.s.arrivals.of(j), id, nil)
 	case lacking:
 		hint = keepDisc(f.ID)
 	case out == OutcomeNeedsYou:
@@ -78,14 +83,14 @@ func (b *bay) farewell(ctx context.Context, d Drive, j *job) (Outcome, error) {
 			hint = f.Scan.Reason + "; " + hint
 		}
 	}
-	flip := b.s.batches.flip(ctx, f.Batch, j.ID)
+	flip := b.s.batches.flip(ctx, f.Batch, id)
 	if flip != "" && hint == "" {
 		hint = flip
 	}
-	if err := b.open(ctx, d, f.Insertion, j.ID, text, hint); err != nil {
+	if err := b.open(ctx, d, f.Insertion, id, text, hint); err != nil {
 		return "", err
 	}
-	b.sayFlip(flip, j.ID)
+	b.sayFlip(flip, id)
 	b.gave(f.Identity, f.Carrier.Item != "")
 	crashpoint.Here("ejected")
 	if err := j.update(func(f *jobFile) { f.Eject.Done = true }); err != nil {

@@ -71,6 +71,7 @@ type jobFile struct {
 	List         *sealedList         `json:"list"` // of files.json; null when there is none
 	Checks       []disc.Check        `json:"checks"`
 	Eject        *intent             `json:"eject"`
+	Compare      *comparison         `json:"compare"` // null when it is not read to be compared
 	Created      time.Time           `json:"created"`
 	// Batch is the batch that was open when the disc came; the event of its place
 	// is in Events. Absent when none was.
@@ -118,6 +119,7 @@ func (j *job) update(change func(*jobFile)) error {
 		eject := *next.Eject
 		next.Eject = &eject
 	}
+	next.Compare = next.Compare.clone()
 	change(&next)
 	data, err := json.MarshalIndent(next, "", " ")
 	if err != nil {

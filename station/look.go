@@ -23,6 +23,7 @@ type contents struct {
 	limit   time.Duration
 	broken  error
 	next    int64 // where the next block begins
+	places  places
 }
 
 const (

@@ -147,7 +147,7 @@ func TestItemForASealedDisc(t *testing.T) {
 }
 
 // A recordable whose tray was to open has had its story told: what comes back
-// is read anew, even while the job is still in the spool.
+// is read anew, even while the job is still in the spool, and compared.
 func TestRecordableAfterAnEjectThatFailed(t *testing.T) {
 	var free atomic.Bool
 	r := newRig(t, func(c *station.Config) { c.EjectRetry = time.Millisecond })
@@ -171,7 +171,7 @@ func TestRecordableAfterAnEjectThatFailed(t *testing.T) {
 	drive.ForceOpen()
 	drive.CloseTray()
 	y := r.await(2, final)
-	if x.ID == y.ID || y.Outcome != station.OutcomeDone || len(r.bags()) != 2 {
+	if x.ID != y.ID || y.Outcome != station.OutcomeAlready || len(r.bags()) != 1 || len(r.notes(word(station.WordComparing))) != 1 {
 		t.Errorf("carriers %s and %s, %q, bags %v", x.ID, y.ID, y.Outcome, r.bags())
 	}
 	g.shut.Store(false)

@@ -103,6 +103,7 @@ func (b *bay) seal(ctx context.Context, j *job, in *intake) error {
 	if err != nil {
 		return fmt.Errorf("list the files of %s: %w", j.ID, err)
 	}
+	sealed.Samples = look.evidence(sm, sealed.Samples)
 	checks := append(f.Checks[:len(f.Checks):len(f.Checks)], sealed.Checks...)
 	checks = append(checks, found...)
 	now := time.Now().UTC()

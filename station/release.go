@@ -17,15 +17,7 @@ import (
 // release lets the image leave the spool. The small files stay until the disc
 // has left its drive.
 func (s *Station) release(j *job) error {
-	for _, f := range []string{ripper.ImageFile, ripper.MapFile, ripper.LedgerFile} {
-		if err := os.Remove(filepath.Join(j.dir, f)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("clear spool: %w", err)
-		}
-	}
-	if err := atomicfile.SyncDir(j.dir); err != nil {
-		return err
-	}
-	if err := j.update(func(f *jobFile) { f.Step = StepDone }); err != nil {
+	if err := j.clear(); err != nil {
 		return err
 	}
 	text := "every copy that was waited for has been read back"
@@ -53,6 +45,19 @@ func (s *Station) release(j *job) error {
 		return nil
 	}
 	return s.forget(j)
+}
+
+// clear takes the image out of the spool.
+func (j *job) clear() error {
+	for _, f := range []string{ripper.ImageFile, ripper.MapFile, ripper.LedgerFile} {
+		if err := os.Remove(filepath.Join(j.dir, f)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("clear spool: %w", err)
+		}
+	}
+	if err := atomicfile.SyncDir(j.dir); err != nil {
+		return err
+	}
+	return j.update(func(f *jobFile) { f.Step = StepDone })
 }
 
 // forget takes a done job out of the spool once its disc has left the drive.

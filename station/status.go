@@ -189,7 +189,7 @@ func (b *bay) absent(gone bool) {
 func (b *bay) takenOut(id string) Notice {
 	n := Notice{ID: id, Word: WordTakenOut, Text: "it was not done yet; what was read of it is kept", Hint: "put the disc in again to go on", Final: true, Outcome: OutcomeTakenOut}
 	if b.sealed(id) {
-		n.Text, n.Hint = "its image is sealed; its copies go on without it", keepDisc(id)
+		n.Text, n.Hint = "its image is sealed; its copies go on without it", b.keepDisc(id)
 	}
 	return n
 }
@@ -200,7 +200,7 @@ func (b *bay) pressed() Notice {
 	id := b.viewID()
 	n := Notice{ID: id, Word: WordButton, Text: "reading is paused; the disc may be taken out", Hint: "put it in again to go on where it stopped"}
 	if b.sealed(id) {
-		n.Text, n.Hint = "its image is sealed; the disc may be taken out", keepDisc(id)
+		n.Text, n.Hint = "its image is sealed; the disc may be taken out", b.keepDisc(id)
 	}
 	return n
 }
@@ -208,6 +208,13 @@ func (b *bay) pressed() Notice {
 func (b *bay) sealed(id string) bool {
 	j := b.s.job(id)
 	return j != nil && j.step().atLeast(StepSealed)
+}
+
+func (b *bay) keepDisc(id string) string {
+	if j := b.s.job(id); j != nil && j.comparing() {
+		return "keep the disc until `ripstation status` does not list it any more: its image is compared with one that is held"
+	}
+	return keepDisc(id)
 }
 
 func keepDisc(id string) string {

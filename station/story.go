@@ -25,14 +25,14 @@ func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Reque
 		}
 		return b.refuse(ctx, d, seen, ask)
 	}
-	j, held, ask, err := b.known(ctx, d, seen, ask) // waits for whose it is where it looks like a known one
+	j, not, ask, err := b.known(ctx, d, seen, ask) // waits for whose it is where it looks like a known one
 	if err != nil {
 		return "", err
 	}
-	if held != nil {
-		return b.already(ctx, d, seen, *held, ask)
+	if not != nil {
+		return b.already(ctx, d, seen, *not, ask)
 	}
-	if err := b.openUploads(j); err != nil {
+	if err := b.s.openUploads(j); err != nil {
 		return "", err
 	}
 	defer j.endStreams()

@@ -125,10 +125,11 @@ func TestRecordableIsReadAgain(t *testing.T) {
 	d := simdrive.DVDR(iso(t, "HOME", 4, 2000), 2000)
 	must(t, drive.Insert(d))
 	first := r.ended(1, station.OutcomeDone)
+	reads := len(r.commands("READ(10)"))
 	must(t, drive.Insert(d))
-	second := r.ended(2, station.OutcomeDone)
-	if first.ID == second.ID || len(r.bags()) != 2 {
-		t.Errorf("two recordables that look alike were taken for one: %v", r.bags())
+	second := r.ended(2, station.OutcomeAlready)
+	if first.ID != second.ID || len(r.bags()) != 1 || len(r.commands("READ(10)"))-reads < 60 {
+		t.Errorf("carriers %s and %s, bags %v, %d reads", first.ID, second.ID, r.bags(), len(r.commands("READ(10)"))-reads)
 	}
 }
 

@@ -24,8 +24,12 @@ type stream struct {
 }
 
 // stream starts a job's streams, one a store; those of an earlier reading are
-// followed, not joined.
+// followed, not joined. What is read to be compared is not sent: nobody knows
+// yet whether it shall have a bag.
 func (s *Station) stream(j *job, img *ripper.Image) {
+	if j.comparing() {
+		return
+	}
 	for _, d := range s.desks {
 		if c := j.copyOf(d.store.Name()); c.stored() {
 			continue

@@ -32,7 +32,7 @@ func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*j
 				return nil, nil, err
 			}
 		}
-		if otherItem(ask, f.Carrier.Item) {
+		if another(ask, f.Carrier) {
 			continue
 		}
 		// A disc whose tray was to open has had its story told. Recordables that
@@ -120,7 +120,11 @@ func (b *bay) goOn(ctx context.Context, j *job, s seen, ask *Request, agree int,
 	} else if s.arrival != nil {
 		b.s.arrivals.none(s.arrival, j, f.Carrier.Item != "")
 	}
-	b.notice(Notice{ID: j.ID, Word: WordResumed, Text: fmt.Sprintf("this disc was %s before; it goes on from there", f.Step)})
+	if f.Step.atLeast(StepSealed) && !f.Step.atLeast(StepDone) && !f.Compare.open() {
+		b.notice(Notice{ID: j.ID, Word: WordStillSending, Text: "its image is in the spool and on its way"})
+	} else {
+		b.notice(Notice{ID: j.ID, Word: WordResumed, Text: fmt.Sprintf("this disc was %s before; it goes on from there", f.Step)})
+	}
 	if f.Step.atLeast(StepSealed) && ask != nil && ask.Item != "" && f.Carrier.Item == "" {
 		b.s.say(Notice{ID: j.ID, Word: WordIdentityNeeded, Text: fmt.Sprintf("its image was sealed before; item %q is not in its record", ask.Item), Hint: annotateHint(j.ID)})
 	}

@@ -98,9 +98,7 @@ func (b *bay) settled(ctx context.Context, j *job) error {
 	if j.step().atLeast(StepSealed) {
 		return nil
 	}
-	b.s.arrivals.mu.Lock()
-	a := j.arrival
-	b.s.arrivals.mu.Unlock()
+	a := b.s.arrivals.of(j)
 	if a == nil {
 		return nil
 	}
@@ -109,6 +107,13 @@ func (b *bay) settled(ctx context.Context, j *job) error {
 		return err
 	}
 	return b.s.give(j, w)
+}
+
+// of is the arrival of a job's disc, nil after a restart.
+func (as *arrivals) of(j *job) *arrival {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	return j.arrival
 }
 
 // carried is told once of each arrival that got a carrier, before anything

@@ -57,6 +57,7 @@ func build(ctx context.Context, cfg *Config, cat *catalog.Catalog, h hands, log 
 		ReadProtected: cfg.Read.Protected == "image", Operator: cfg.Station.Operator, Program: program(),
 		Catalog: cat, Open: h.open, Events: h.events, Hold: h.hold, Log: log, EjectRetry: time.Duration(cfg.Eject.Retry), GivenUp: mmc.Abandoned,
 		ScanHold: time.Duration(cfg.Identity.Hold), ScanSettle: time.Duration(cfg.Identity.Settle), DriveNames: cfg.Drives.Names,
+		SameOtherItem: station.SamePolicy(cfg.Identity.SameOtherItem), Recordable: station.RecordablePolicy(cfg.Identity.Recordable),
 	})
 	if err != nil {
 		return nil, err

@@ -61,8 +61,10 @@ type NamesConfig struct {
 }
 
 type IdentityConfig struct {
-	Hold   Duration `toml:"hold"`
-	Settle Duration `toml:"settle"`
+	Hold          Duration `toml:"hold"`
+	Settle        Duration `toml:"settle"`
+	SameOtherItem string   `toml:"same_other_item"`
+	Recordable    string   `toml:"recordable"`
 }
 
 type StoreConfig struct {

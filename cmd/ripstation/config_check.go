@@ -40,6 +40,8 @@ func (c *Config) validate() error {
 	}
 	v.between("read.speed", int64(c.Read.Speed), 0, 0xFFFE) // SET CD SPEED has 16 bits, FFFFh means the fastest
 	v.oneOf("read.protected", c.Read.Protected, "hold", "image")
+	v.oneOf("identity.same_other_item", c.Identity.SameOtherItem, "hold", "read")
+	v.oneOf("identity.recordable", c.Identity.Recordable, "compare", "samples")
 	v.oneOf("eject.when", c.Eject.When, "stored", "read-back", "imaged")
 	v.span("eject.retry", c.Eject.Retry, time.Second, time.Hour)
 	if _, err := discname.Parse(c.Names.Template); err != nil {

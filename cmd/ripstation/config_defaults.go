@@ -75,7 +75,7 @@ func defaults(h homes) *Config {
 		Read:     ReadConfig{Retries: 3, Chunk: 1 << 20, Protected: "hold"},
 		Eject:    EjectConfig{When: "stored", Retry: Duration(30 * time.Second)},
 		Names:    NamesConfig{Template: discname.Default},
-		Identity: IdentityConfig{Hold: Duration(2 * time.Minute), Settle: Duration(15 * time.Second)},
+		Identity: IdentityConfig{Hold: Duration(2 * time.Minute), Settle: Duration(15 * time.Second), SameOtherItem: "hold", Recordable: "compare"},
 		Stores:   []StoreConfig{{Name: "local", Type: "directory", Required: &yes, Proof: "read-back", Limit: []string{}, Path: filepath.Join(h.state, "store")}},
 		Log:      LogConfig{Level: "info", Format: "auto"},
 	}

@@ -101,6 +101,8 @@ func TestMistakesAreNamed(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"[read]\nretrys = 3", `unknown key "read.retrys"; there are chunk, protected, retries, speed`},
 		{"[reed]\nretries = 3", `unknown key "reed"; there are drives, eject, identity, log, names, read, station, store`},
+		{"[identity]\nsame_other_item = \"guess\"", `identity.same_other_item`},
+		{"[identity]\nrecordable = \"\"", `identity.recordable`},
 		{"[[store]]\nname=\"a\"\npfad=\"/x\"", `unknown key "store.pfad"`},
 		{"[[store]]\nname=\"a\"\ntype=\"directory\"\npath=\"/s\"\n[[store]]\nname=\"b\"\ntype=\"directory\"\npath=\"/x/../s\"", `store.b.path: "/s" is the same place as store.a.path`},
 		{"[[store]]\nname=\"a\"\ntype=\"directory\"\npath=\"/s\"\n[[store]]\nname=\"b\"\ntype=\"directory\"\npath=\"/s/t\"", `store.b.path: "/s/t" lies in store.a.path`},

@@ -92,6 +92,9 @@ func (a *app) printView(v catalog.View) error {
 	if v.Files != nil {
 		row("files", listWords(*v.Files))
 	}
+	for _, bag := range v.SameImage {
+		row("same image as", one(bag))
+	}
 	for _, id := range v.SameContent {
 		row("same content as", one(id))
 	}

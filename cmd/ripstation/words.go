@@ -84,6 +84,8 @@ func summaryWords(s catalog.Summary) string {
 	switch s.Outcome {
 	case catalog.Refused:
 		return "NOT IMAGED"
+	case catalog.NotRead:
+		return "NOT READ"
 	case catalog.Failed:
 		return "READING FAILED"
 	case catalog.Interrupted:

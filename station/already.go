@@ -1,0 +1,123 @@
+package station
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"ripstation/catalog"
+)
+
+// already ends the story of a disc that is not read: an event on its carrier,
+// and the tray.
+func (b *bay) already(ctx context.Context, d Drive, s seen, h notRead, ask *Request) (Outcome, error) {
+	if h.other {
+		return b.looksTheSame(ctx, d, s, h, ask)
+	}
+	cap := b.capture(s, ask)
+	cap.ID = insertionID("capture", s.ins)
+	cap.Outcome, cap.Ended = catalog.AlreadyArchived, time.Now().UTC()
+	cap.Reason = h.agreement()
+	carrier := carrierInfo(ask) // the catalog keeps what it has, and asks a person where this says otherwise
+	carrier.ID = h.CarrierID
+	needs, events := b.s.said(ask, s.drive, h.CarrierID, h.who.Item != "")
+	err := b.s.recordAttempt(ctx, catalog.Attempt{
+		Carrier: carrier, Disc: s.disc, Identity: s.identity, Capture: cap, Needs: needs,
+		Events: append([]catalog.Event{b.event(catalog.EventCapture, catalog.EventSuccess, "already archived: "+cap.Reason, cap, h.CarrierID)}, events...),
+	})
+	if err != nil {
+		return "", err
+	}
+	b.carried(s.arrival, h.CarrierID, nil)
+	word, text, out, hint := WordAlready, "held as "+name(h.Item, h.CarrierID), OutcomeAlready, ""
+	if !h.proven(b.s.cfg.Stores) {
+		word, text = WordStillSending, "its image is in the spool and on its way; held as "+name(h.Item, h.CarrierID)
+		if h.State != catalog.Complete {
+			out, hint = OutcomeIncomplete, "that image is "+string(h.State)+": put the disc in again for a better one when it has left the spool"
+		}
+	}
+	flip := b.s.batches.flip(ctx, b.s.batches.of(s.ins), h.CarrierID)
+	if flip != "" {
+		hint = flip
+	}
+	b.notice(Notice{ID: h.CarrierID, Word: word, Text: text, Hint: hint})
+	if err := b.open(ctx, d, s.ins, h.CarrierID, string(word)+": "+text, hint); err != nil {
+		return "", err
+	}
+	b.sayFlip(flip, h.CarrierID)
+	b.gave(h.Identity, h.who.Item != "")
+	return out, nil
+}
+
+// agreement says by what the disc was known.
+func (h *notRead) agreement() string {
+	what := "pressed disc"
+	if h.Identity.Recordable {
+		what = "recordable, by its samples alone," // identity.recordable = "samples"
+	}
+	text := fmt.Sprintf("the same %s as version %d: descriptors and %d sample sectors agree", what, h.Version, h.agree)
+	if len(h.also) > 0 {
+		text += "; so they do with " + strings.Join(h.also[:min(len(h.also), 8)], ", ") + ", and nobody has said which it is"
+	}
+	return text
+}
+
+// looksTheSame ends the story of a disc that is the same as one that is held
+// under another item: a further copy of one pressing, or a disc under
+// another's name. It is not read; a carrier of its own says so, and asks a person.
+func (b *bay) looksTheSame(ctx context.Context, d Drive, s seen, h notRead, ask *Request) (Outcome, error) {
+	id, err := b.waiting(ctx, s, ask)
+	if err != nil {
+		return "", err
+	}
+	as := name(h.Item, h.CarrierID)
+	reason := "LOOKS THE SAME AS " + as + ", NOT READ"
+	needs := []catalog.Need{{Kind: catalog.NeedsReview, Reason: reason}}
+	if id == "" {
+		id = insertionID("carrier", s.ins)
+	} else if v, err := b.s.cfg.Catalog.Show(ctx, id); err == nil && v.Disposition == catalog.Accepted {
+		needs = nil // a person has decided that
+	}
+	cap := b.capture(s, ask)
+	cap.ID = insertionID("capture", s.ins)
+	cap.Outcome, cap.Ended = catalog.NotRead, time.Now().UTC()
+	cap.Reason = fmt.Sprintf("it looks the same as %s, version %d: descriptors and %d sample sectors agree", as, h.Version, h.agree)
+	carrier := carrierInfo(ask)
+	carrier.ID = id
+	_, events := b.s.said(ask, s.drive, id, true)
+	err = b.s.recordAttempt(ctx, catalog.Attempt{
+		Carrier: carrier, Disc: s.disc, Identity: s.identity, Capture: cap, Needs: needs,
+		Events: append([]catalog.Event{b.event(catalog.EventCapture, catalog.EventWarning, reason, cap, id, h.image().bag())}, events...),
+	})
+	if err != nil {
+		return "", err
+	}
+	b.carried(s.arrival, id, nil)
+	hint := fmt.Sprintf("compare the two discs: is this one really item %s? ripstation show %.8s", ask.Item, id)
+	b.notice(Notice{ID: id, Word: WordLooksSame, Text: as, Hint: hint})
+	if err := b.open(ctx, d, s.ins, id, reason, hint); err != nil {
+		return "", err
+	}
+	b.gave(h.Identity, true)
+	return OutcomeNeedsYou, nil
+}
+
+// waiting is the carrier that the disc of this item got when it came before and
+// was not read, "" when there is none.
+func (b *bay) waiting(ctx context.Context, s seen, ask *Request) (string, error) {
+	ids, err := b.s.cfg.Catalog.NotReadYet(ctx, ask.Item, s.identity)
+	if err != nil {
+		return "", err
+	}
+	for _, id := range ids {
+		who, err := b.s.cfg.Catalog.Carrier(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		if !another(ask, who) {
+			return id, nil
+		}
+	}
+	return "", nil
+}
