@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/sha512"
 	"database/sql"
 	"fmt"
 	"io"
@@ -28,7 +29,7 @@ func listedDisc(t *testing.T, path, item string, entries ...catalog.FileEntry) s
 	record, err := catalog.EncodeRecord(catalog.Record{
 		Carrier:  catalog.CarrierInfo{ID: id, Item: item, Title: "Title of " + item},
 		Image:    catalog.ImageInfo{Version: 1, State: catalog.Complete, Size: 2048, SectorSize: 2048, Sectors: disc.Counts{Total: 1, Read: 1}, SealedAt: at},
-		Objects:  []catalog.Object{{Role: catalog.RoleImage, Path: "data/image.iso", Size: 2048, SHA512: strings.Repeat("ab", 64), SHA256: strings.Repeat("ab", 32)}},
+		Objects:  []catalog.Object{{Role: catalog.RoleImage, Path: "data/image.iso", Size: 2048, SHA512: fmt.Sprintf("%x", sha512.Sum512([]byte(id))), SHA256: strings.Repeat("ab", 32)}},
 		Captures: []catalog.Capture{{ID: catalog.NewID(), Started: at, Ended: at, Outcome: catalog.Imaged}},
 	})
 	if err != nil {
