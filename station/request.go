@@ -62,7 +62,7 @@ func (s *Station) Rip(ctx context.Context, r Request) (disc.Drive, error) {
 		return disc.Drive{}, err
 	}
 	b, err := s.find(r.Source)
-	if errors.Is(err, ErrNoDrive) {
+	if errors.Is(err, ErrNoDrive) && s.cfg.DriveNames[r.Source] == "" {
 		b, err = s.adopt(ctx, r.Source)
 	}
 	if err != nil {

@@ -127,8 +127,24 @@ type simStation struct {
 
 func startSim(t *testing.T, drives ...string) *simStation {
 	t.Helper()
+	return startSimWith(t, "", drives...)
+}
+
+// startSimWith is startSim with more in the configuration.
+func startSimWith(t *testing.T, more string, drives ...string) *simStation {
+	t.Helper()
 	s := &simStation{bays: newSimBays()}
 	s.dir, s.config = stationFolder(t)
+	f, err := os.OpenFile(s.config, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(more); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range drives {
 		s.bays.add(name, simdrive.Options{Serial: "T" + name})
 	}

@@ -174,6 +174,9 @@ func parseConfig(text []byte, path string) (*Config, error) {
 	for _, k := range md.Undecoded() {
 		bad = append(bad, fmt.Errorf("%s: unknown key %q%s", path, k.String(), keysBeside(k)))
 	}
+	if t := md.Type("drives", "names"); t != "" && t != "Hash" { // the decoder passes over it
+		bad = append(bad, fmt.Errorf("%s: drives.names: write it as a table: [drives.names], and a line 2 = \"sr0\" for each drive below it", path))
+	}
 	if len(bad) > 0 {
 		return nil, errors.Join(bad...)
 	}

@@ -114,7 +114,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"[drives.names]\n2 = \"\"", `drives.names.2: "" is no drive`},
 		{"[drives.names]\n2 = \"sr0\"\n3 = \"/dev/sr0\"", `drives.names.3: "/dev/sr0" has the name 2 already`},
 		{"[drives.names]\n2 = \"sr0\"\n2 = \"sr1\"", "2"},
-		{"[drives]\nnames = \"two\"", "names"},
+		{"[drives]\nnames = \"two\"", "drives.names: write it as a table"},
 		{"[identity]\nhold = \"0s\"", "identity.hold: 0s cannot be"},
 		{"[identity]\nsettle = \"11m\"", "identity.settle: 11m0s cannot be"},
 		{"[read]\nretries = 101", "read.retries: 101 cannot be"},
