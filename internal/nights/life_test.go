@@ -58,6 +58,8 @@ type life struct {
 	stores  []*weather
 	station *station.Station
 
+	woke    time.Time
+	full    []bool      // by drive: a disc was in it, and its tray shut, when the station started
 	quiet   bool        // what the drives say is not for the diary
 	end     chan string // why the life ends before the night does
 	faults  sync.WaitGroup
@@ -171,6 +173,7 @@ func (l *life) wake() error {
 		now = now.Add(time.Second + cause.For)
 	}
 	time.Sleep(time.Until(now))
+	l.woke = time.Now()
 	reboot := len(lives) == 0 || cause.What == operator.PowerCut
 	if reboot {
 		l.boot++
@@ -189,6 +192,16 @@ func (l *life) wake() error {
 	l.hand.Tell = func(e operator.Entry) {
 		if err := note(l.path(diaryFile), e); err != nil {
 			panic(err)
+		}
+	}
+	if l.night.Scans {
+		l.hand.Scan = func(ctx context.Context, code string, drive int) error {
+			r := station.ScanRequest{Code: code}
+			if drive >= 0 {
+				r.Drive = l.slots[drive].Info.Key
+			}
+			_, err := l.station.Scan(ctx, r)
+			return err
 		}
 	}
 	l.hand.Busy = func(n int) bool {
@@ -213,6 +226,7 @@ func (l *life) wake() error {
 		if err := l.bench.Place(l.slots[n], d, t.Open, seq); err != nil {
 			return err
 		}
+		l.full = append(l.full, t.Disc >= 0 && !t.Open)
 		if reboot && t.Disc >= 0 && !t.Open {
 			l.hand.Note(operator.Entry{What: operator.Changed, Act: -1, Drive: n, Disc: t.Disc, Insertion: l.bench.Key(l.slots[n])})
 		}

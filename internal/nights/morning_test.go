@@ -102,6 +102,9 @@ func (l *life) morning(ctx context.Context, status station.Status) ([]string, er
 		return nil, err
 	}
 	diary := l.hand.Diary()
+	if err := l.tell(diary, what); err != nil {
+		return nil, err
+	}
 	m.flaws = append(m.flaws, operator.Account(l.night, diary, what)...)
 	for _, f := range []func(context.Context, *catalog.Catalog) error{m.rebuilt, m.audited, m.uploads} {
 		if err := f(ctx, c); err != nil {
@@ -119,6 +122,56 @@ func (m *morning) driveOf(key string) int {
 		}
 	}
 	return -1
+}
+
+// tell writes down what the night was made of.
+func (l *life) tell(diary []operator.Entry, what operator.Morning) error {
+	t := tales{"hours": int(time.Since(dawn).Hours())}
+	for _, a := range operator.Arrivals(diary) {
+		t["insertions"]++
+		if a.Ejected {
+			t["ejected by the station"]++
+		}
+		if len(a.Codes) > 0 {
+			t["insertions with an identifier"]++
+		}
+	}
+	for _, c := range what.Carriers {
+		t["carriers"]++
+		if c.Item != "" {
+			t["carriers with an item"]++
+		}
+		for _, p := range c.Captures {
+			t["captures "+p.Outcome]++
+		}
+		for _, i := range c.Images {
+			t["images "+i.State]++
+		}
+	}
+	t["jobs left"] += len(what.Jobs)
+	lives, err := notes[moment](l.path(livesFile))
+	if err != nil {
+		return err
+	}
+	for _, m := range lives {
+		if m.What == "begins" {
+			t["lives"]++
+		}
+		if (m.What == "fault" || m.What == "killed") && m.Fault >= 0 {
+			t[string(l.fault(m.Fault).What)]++
+		}
+	}
+	for _, f := range l.night.Faults {
+		switch f.What {
+		case operator.StoreAway, operator.StoreHangs, operator.StoreSlow, operator.StoreErrors:
+			t[string(f.What)]++
+		}
+	}
+	b, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(l.path(talesFile), b, 0o644)
 }
 
 // account puts what the station has to show into the operator's words.
@@ -335,6 +388,24 @@ func (m *morning) uploads(ctx context.Context, _ *catalog.Catalog) error {
 	return nil
 }
 
+// heard reports whether the drive that a job's disc was in has told of a disc
+// since the station started. Of an empty drive a watcher tells nothing at its
+// start, so that the job of a disc that was taken out before waits for the next.
+func (m *morning) heard(id string) bool {
+	var j struct{ Insertion disc.Insertion }
+	b, err := os.ReadFile(m.path("spool/" + id + "/job.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &j)
+	}
+	if err != nil {
+		return true
+	}
+	drive := m.driveOf(j.Insertion.DriveKey)
+	return m.full[drive] || slices.ContainsFunc(m.hand.Diary(), func(e operator.Entry) bool {
+		return e.Drive == drive && !e.At.Before(m.woke) && (e.What == operator.Closed || e.What == operator.Opened || e.What == operator.Ejected)
+	})
+}
+
 // spool looks at what is left in it: jobs that wait for their discs, and
 // nothing else; and at the lock.
 func (m *morning) spool(status station.Status) {
@@ -346,6 +417,7 @@ func (m *morning) spool(status station.Status) {
 		b, inDrive := words[j.ID]
 		switch {
 		case j.Step == station.StepDone && inDrive: // its disc never left the drive
+		case j.Step == station.StepDone && !m.heard(j.ID): // nobody knows yet that its disc has left
 		case j.Step == station.StepDone:
 			m.flaw("job %s is done and still lies in the spool", j.ID)
 		case j.Step != station.StepIdentified && j.Step != station.StepReading:

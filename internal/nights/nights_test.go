@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // options are what the nights are drawn with.
-var options = operator.Options{Points: crashpoint.Names()}
+var options = operator.Options{Points: crashpoint.Names(), Scans: true}
 
 // setting reads a number from the environment.
 func setting(t *testing.T, name string, otherwise int) int {
@@ -44,6 +45,16 @@ func TestNights(t *testing.T) {
 	}
 	nights, first := setting(t, "NIGHTS", 30), setting(t, "SEED", 1)
 	tokens := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var mu sync.Mutex
+	all := tales{}
+	t.Cleanup(func() {
+		t.Logf("%v", all)
+		for _, what := range []string{"lives", "carriers with an item", "images complete", "images incomplete", "captures refused", "captures already archived", "captures interrupted"} {
+			if nights >= 30 && all[what] == 0 {
+				t.Errorf("%d nights without any %q: they prove little", nights, what)
+			}
+		}
+	})
 	for i := range nights {
 		seed := uint64(first + i)
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
@@ -51,7 +62,13 @@ func TestNights(t *testing.T) {
 			tokens <- struct{}{}
 			defer func() { <-tokens }()
 			n := operator.Draw(seed, options)
-			flaws := aNight(t, n)
+			flaws := aNight(t, n, func(dir string) {
+				mu.Lock()
+				defer mu.Unlock()
+				if err := all.add(dir); err != nil {
+					t.Logf("what the night was made of is not known: %v", err)
+				}
+			})
 			if len(flaws) == 0 {
 				return
 			}
@@ -65,8 +82,8 @@ func TestNights(t *testing.T) {
 	}
 }
 
-// aNight plays one night in a folder of its own.
-func aNight(t *testing.T, n operator.Night) []string {
+// aNight plays one night in a folder of its own, and has others look at it.
+func aNight(t *testing.T, n operator.Night, look ...func(dir string)) []string {
 	t.Helper()
 	dir, err := os.MkdirTemp(root(t), "night-")
 	if err != nil {
@@ -83,6 +100,9 @@ func aNight(t *testing.T, n operator.Night) []string {
 	flaws, err := play(ctx, dir, n)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range look {
+		f(dir)
 	}
 	if keep {
 		t.Logf("the night lies in %s", dir)

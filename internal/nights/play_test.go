@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,6 +37,7 @@ const (
 	livesFile   = "lives.jsonl"
 	noticesFile = "notices.jsonl"
 	flawsFile   = "flaws.json" // written by the last life
+	talesFile   = "tales.json" // too
 )
 
 // moment is a line of lives.jsonl.
@@ -146,6 +149,34 @@ func lastMoment(dir string) (m moment) {
 		m = all[len(all)-1]
 	}
 	return m
+}
+
+// tales counts what nights were made of, so that a thousand quiet ones are not
+// taken for a thousand.
+type tales map[string]int
+
+func (t tales) add(dir string) error {
+	b, err := os.ReadFile(filepath.Join(dir, talesFile))
+	if err != nil {
+		return err
+	}
+	var one tales
+	if err := json.Unmarshal(b, &one); err != nil {
+		return err
+	}
+	for what, n := range one {
+		t[what] += n
+	}
+	t["nights"]++
+	return nil
+}
+
+func (t tales) String() string {
+	var s []string
+	for _, what := range slices.Sorted(maps.Keys(t)) {
+		s = append(s, fmt.Sprintf("%s: %d", what, t[what]))
+	}
+	return strings.Join(s, ", ")
 }
 
 func readFlaws(dir string) (flaws []string, err error) {

@@ -14,8 +14,7 @@ import (
 // Hand does the acts of a night at the drives.
 type Hand struct {
 	// Scan is the person's scanner; nil: nothing is scanned. drive is -1 for a
-	// scan without one. An error is the station's answer: it is written down
-	// and nothing else.
+	// scan without one. What is answered by an error counts for nothing.
 	Scan func(ctx context.Context, code string, drive int) error
 	// Tell hears of each entry of the diary as it is made. May be nil.
 	Tell func(Entry)
@@ -370,9 +369,12 @@ func (h *Hand) scan(ctx context.Context, act int, code string, drive int) error 
 	if h.Scan == nil {
 		return nil
 	}
-	h.Note(Entry{What: Scan, Act: act, Drive: drive, Disc: -1, Code: code})
-	if err := h.Scan(ctx, code, drive); ctx.Err() != nil {
+	err := h.Scan(ctx, code, drive)
+	if ctx.Err() != nil {
 		return errors.Join(ctx.Err(), err)
+	}
+	if err == nil {
+		h.Note(Entry{What: Scan, Act: act, Drive: drive, Disc: -1, Code: code})
 	}
 	return rest(ctx, time.Second)
 }

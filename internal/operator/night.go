@@ -108,6 +108,7 @@ type Night struct {
 	Stores int     `json:"stores"` // the first is required
 	Both   bool    `json:"both"`   // the second is required, too
 	Eject  string  `json:"eject"`  // eject.when
+	Scans  bool    `json:"scans"`  // the operator has a scanner
 	Discs  []Disc  `json:"discs"`
 	Acts   []Act   `json:"acts"`
 	Faults []Fault `json:"faults"`
@@ -128,6 +129,8 @@ type Options struct {
 func Draw(seed uint64, o Options) Night {
 	rng := rand.New(rand.NewPCG(seed, 0x0417))
 	n := Night{Seed: seed, Drives: o.Drives, Stores: 1 + rng.IntN(2), Both: rng.IntN(2) == 0, Eject: pick(rng, "stored", "stored", "read-back", "imaged")}
+	n.Scans = o.Scans && rng.IntN(4) > 0
+	o.Scans = n.Scans
 	if n.Drives == 0 {
 		n.Drives = 4
 	}
