@@ -118,8 +118,14 @@ func (a *run) all(ctx context.Context) error {
 	for _, st := range a.cfg.Stores {
 		s := &shelf{run: a, store: st, name: st.Name(), copies: byStore[st.Name()]}
 		delete(byStore, st.Name())
-		if a.cfg.Only != nil && len(s.copies) == 0 {
-			continue
+		if o := a.cfg.Only; o != nil && len(s.copies) == 0 {
+			files, err := a.addedFiles(ctx)
+			if err != nil {
+				return err
+			}
+			if len(files) == 0 || o.Store != "" && o.Store != s.name {
+				continue
+			}
 		}
 		if err := s.audit(ctx); err != nil {
 			return err

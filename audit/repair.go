@@ -62,6 +62,8 @@ type RepairReport struct {
 	CarrierID string     `json:"id"`
 	Before    Report     `json:"before"` // every copy read in full: what the repair went by
 	Copies    []Repaired `json:"copies"` // those that were missing or damaged
+	// Added are the files that people added, where they were missing or damaged.
+	Added []RepairedAdded `json:"added"`
 }
 
 // Repair makes a disc's missing and damaged copies good, out of one that was
@@ -74,7 +76,7 @@ func Repair(ctx context.Context, cfg RepairConfig) (RepairReport, error) {
 	if len(cfg.Agents) == 0 {
 		cfg.Agents = []catalog.Agent{{Role: catalog.RoleOperator, Name: catalog.Unattended}}
 	}
-	r := repair{cfg: cfg, report: RepairReport{CarrierID: cfg.CarrierID, Copies: []Repaired{}}}
+	r := repair{cfg: cfg, report: RepairReport{CarrierID: cfg.CarrierID, Copies: []Repaired{}, Added: []RepairedAdded{}}}
 	withdrawn, err := cfg.Catalog.Withdrawn(ctx)
 	if err != nil {
 		return r.report, fmt.Errorf("repair: %w", err)
@@ -89,6 +91,9 @@ func Repair(ctx context.Context, cfg RepairConfig) (RepairReport, error) {
 		if err := r.image(ctx, version); err != nil {
 			return r.report, fmt.Errorf("repair: %w", err)
 		}
+	}
+	if err := r.added(ctx); err != nil {
+		return r.report, fmt.Errorf("repair: %w", err)
 	}
 	return r.report, nil
 }

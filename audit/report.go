@@ -24,6 +24,9 @@ const (
 	StoreChecksum  Code = "A010" // the checksum that the store recorded is another one
 	TagFileMissing Code = "A011"
 	BagMalformed   Code = "A012"
+	AddedMissing   Code = "A014" // a file that a person added is not in the store
+	AddedDiffers   Code = "A015" // it is there with another size or digest
+	AddedUnnamed   Code = "A016" // an object among added files that no event names
 	DamagedSoFar   Code = "A013" // known to be damaged from before; this audit did not read it
 )
 
@@ -41,6 +44,9 @@ var meanings = map[Code][2]string{
 	StoreChecksum:  {"the store recorded another checksum than the catalog", "run the audit with --full, which reads every byte"},
 	TagFileMissing: {"a file of the bag is missing", "unless the image is missing too it may be whole, the bag is not; an audit with --full tells"},
 	BagMalformed:   {"a file of the bag is not as a bag's has to be", "compare it with the other copies of this disc"},
+	AddedMissing:   {"an added file is missing", "`ripstation repair ID` brings it back out of another store"},
+	AddedDiffers:   {"an added file is not the one that was added", "keep it as it is and compare it with the one in another store; once an administrator has moved it away, `ripstation repair ID` sends the right one"},
+	AddedUnnamed:   {"an object among added files that no event names", "find out who put it there, or whether an older catalog was put back; it was not touched"},
 	DamagedSoFar:   {"the copy was found damaged before", "only an audit with --full can tell whether it still is"},
 }
 
@@ -104,6 +110,7 @@ type Report struct {
 	Seconds      float64       `json:"seconds"`
 	Full         bool          `json:"full"`
 	Copies       Counts        `json:"copies"`
+	Added        AddedCounts   `json:"added"`
 	BytesRead    int64         `json:"bytes_read"`
 	CouldNotLook bool          `json:"could_not_look"` // some copy or store is unknown
 	Stores       []StoreReport `json:"stores"`
@@ -157,6 +164,9 @@ func (r Report) Summary() string {
 		if c.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
 		}
+	}
+	if n := r.Added.LookedAt; n > 0 {
+		parts = append(parts, plural(n, "added file", "added files"))
 	}
 	return fmt.Sprintf("%s; %d bytes read; %s", strings.Join(parts, ", "), r.BytesRead, plural(len(r.Findings), "finding", "findings"))
 }

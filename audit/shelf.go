@@ -27,6 +27,7 @@ type shelf struct {
 	store  archive.Store // nil when the configuration has none of this name
 	name   string
 	copies []*held
+	added  map[string]int64   // size by key, of what lies among added files
 	loose  map[string]*bundle // objects without a copy, by the first two parts of their keys
 }
 
@@ -55,6 +56,9 @@ func (s *shelf) audit(ctx context.Context) error {
 		s.done++
 	}
 	s.progress(s.name, "")
+	if err := s.auditAdded(ctx); err != nil {
+		return err
+	}
 	if s.cfg.Only != nil {
 		return nil
 	}
@@ -68,10 +72,13 @@ func (s *shelf) list(ctx context.Context, rep *StoreReport) error {
 		h.objects = map[string]int64{}
 		known[h.Key] = h
 	}
-	s.loose = map[string]*bundle{}
+	s.loose, s.added = map[string]*bundle{}, map[string]int64{}
 	prefixes := []string{""}
-	if s.cfg.Only != nil {
+	if o := s.cfg.Only; o != nil {
 		prefixes = slices.Sorted(maps.Keys(known))
+		if o.Version == 0 {
+			prefixes = append(prefixes, o.CarrierID+"/added/")
+		}
 	}
 	for _, prefix := range prefixes {
 		for info, err := range s.store.List(ctx, prefix) {
@@ -82,6 +89,8 @@ func (s *shelf) list(ctx context.Context, rep *StoreReport) error {
 			rep.Bytes += info.Size
 			if h, inside := owner(known, info.Key); h != nil {
 				h.objects[inside] = info.Size
+			} else if _, _, ok := addedKey(info.Key); ok {
+				s.added[info.Key] = info.Size
 			} else if !reserved(info.Key) {
 				s.addLoose(info)
 			}

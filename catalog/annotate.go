@@ -70,44 +70,49 @@ func (c *Catalog) Annotate(ctx context.Context, carrierID string, a Annotation, 
 	if err := a.check(); err != nil {
 		return fmt.Errorf("annotate %s: %w", carrierID, err)
 	}
+	return c.write(ctx, "annotate "+carrierID, func(tx *sql.Tx) error {
+		return annotate(ctx, tx, carrierID, a, by)
+	})
+}
+
+// annotate is Annotate in a transaction, for what was checked.
+func annotate(ctx context.Context, tx *sql.Tx, carrierID string, a Annotation, by []Agent) error {
 	a = tidy(a)
 	if len(by) == 0 {
 		by = []Agent{{RoleOperator, Unattended}}
 	}
-	return c.write(ctx, "annotate "+carrierID, func(tx *sql.Tx) error {
-		r, err := mustCarrier(ctx, tx, carrierID)
-		if err != nil {
-			return err
-		}
-		before, err := toldOf(ctx, tx, r)
-		if err != nil {
-			return err
-		}
-		n := &annotating{ctx: ctx, tx: tx, r: r, at: formatTime(time.Now())}
-		if err := n.apply(a); err != nil {
-			return err
-		}
-		after, err := toldOf(ctx, tx, r)
-		if err != nil {
-			return err
-		}
-		detail := strings.Join(n.changes, "; ")
-		if note := strings.TrimSpace(a.Note); note != "" {
-			detail = strings.TrimPrefix(detail+"; note: "+note, "; ")
-		}
-		if detail == "" {
-			return invalid("nothing was said of it")
-		}
-		// The time of a person's word is part of the event's id, so that the
-		// same word on another day is another event.
-		typ := EventModify
-		if a.Authority != "" {
-			typ = EventDeaccession
-			by = append(slices.Clone(by), Agent{RoleAuthority, a.Authority})
-		}
-		return addEvent(ctx, tx, carrierID, Event{ID: NewID(), Type: typ, Time: time.Now(), Outcome: EventSuccess,
-			Detail: detail, Agents: by, Objects: []string{carrierID}, Changes: a.changes(before, after)})
-	})
+	r, err := mustCarrier(ctx, tx, carrierID)
+	if err != nil {
+		return err
+	}
+	before, err := toldOf(ctx, tx, r)
+	if err != nil {
+		return err
+	}
+	n := &annotating{ctx: ctx, tx: tx, r: r, at: formatTime(time.Now())}
+	if err := n.apply(a); err != nil {
+		return err
+	}
+	after, err := toldOf(ctx, tx, r)
+	if err != nil {
+		return err
+	}
+	detail := strings.Join(n.changes, "; ")
+	if note := strings.TrimSpace(a.Note); note != "" {
+		detail = strings.TrimPrefix(detail+"; note: "+note, "; ")
+	}
+	if detail == "" {
+		return invalid("nothing was said of it")
+	}
+	// The time of a person's word is part of the event's id, so that the
+	// same word on another day is another event.
+	typ := EventModify
+	if a.Authority != "" {
+		typ = EventDeaccession
+		by = append(slices.Clone(by), Agent{RoleAuthority, a.Authority})
+	}
+	return addEvent(ctx, tx, carrierID, Event{ID: NewID(), Type: typ, Time: time.Now(), Outcome: EventSuccess,
+		Detail: detail, Agents: by, Objects: []string{carrierID}, Changes: a.changes(before, after)})
 }
 
 // changes are what became another, and what was said again as it was: the

@@ -21,14 +21,15 @@ type Changes struct {
 	State                        *CopyState     // of the copy that the event's objects name
 	Batch                        *string        // the batch in which the disc came; both or neither
 	Place                        *int           // its place in it, from 1
+	Added                        *Added         // the file that the event's objects name
 }
 
 // fields gives what changed in the order in which it is written.
 func (c *Changes) fields() []field {
 	return []field{{"item", text{&c.Item}}, {"title", text{&c.Title}}, {"part", number{&c.Part}}, {"parts", number{&c.Parts}}, {"side", text{&c.Side}},
 		{"condition", text{&c.Condition}}, {"access", word[Access]{&c.Access}}, {"disposition", word[Disposition]{&c.Disposition}},
-		{"identity", whole{&c.Identity}}, {"state", word[CopyState]{&c.State}},
-		{"batch", text{&c.Batch}}, {"place", number{&c.Place}}}
+		{"identity", whole[disc.Identity]{&c.Identity}}, {"state", word[CopyState]{&c.State}},
+		{"batch", text{&c.Batch}}, {"place", number{&c.Place}}, {"added", whole[Added]{&c.Added}}}
 }
 
 // field is one field of Changes on its way to or from JSON.
@@ -79,10 +80,10 @@ type word[T ~string] struct{ p **T }
 func (w word[T]) get() (any, bool)     { return *w.p, *w.p != nil }
 func (w word[T]) set(raw []byte) error { return json.Unmarshal(raw, w.p) }
 
-type whole struct{ p **disc.Identity }
+type whole[T any] struct{ p **T }
 
-func (w whole) get() (any, bool)     { return *w.p, *w.p != nil }
-func (w whole) set(raw []byte) error { return json.Unmarshal(raw, w.p) }
+func (w whole[T]) get() (any, bool)     { return *w.p, *w.p != nil }
+func (w whole[T]) set(raw []byte) error { return json.Unmarshal(raw, w.p) }
 
 // MarshalJSON writes what changed and nothing else.
 func (c Changes) MarshalJSON() ([]byte, error) {
@@ -156,6 +157,8 @@ func (c *Changes) check() error {
 		return invalid("an event that gives a batch or a place, not both")
 	case c.Batch != nil && (checkBatchName(*c.Batch) != nil || *c.Place < 1 || *c.Place > maxPlaces):
 		return invalid("an event that gives place %d of batch %q", *c.Place, clamp(*c.Batch, 64))
+	case c.Added != nil && !c.Added.believable():
+		return invalid("an event that adds the file %q of %d bytes", clamp(c.Added.SHA256, 80), c.Added.Size)
 	}
 	if c.Part != nil {
 		if p, n := *c.Part, *c.Parts; (p == 0) != (n == 0) || p < 0 || p > n || n > maxParts {

@@ -36,6 +36,8 @@ type Commit struct {
 	Needs    []Need
 	Copies   []Copy
 	Events   []Event // later than those in the record
+	// Retry is the id of the Retry that this reading was made for: it is used up.
+	Retry string
 }
 
 // Attempt is a capture that gave no image: audio, blank, failed, interrupted,
@@ -90,6 +92,9 @@ func (c *Catalog) Commit(ctx context.Context, in Commit) error {
 			return err
 		}
 		if err := putRecord(ctx, tx, rec, in); err != nil {
+			return err
+		}
+		if err := useUp(ctx, tx, id, in.Retry); err != nil {
 			return err
 		}
 		if err := addEvents(ctx, tx, id, rec.Events); err != nil {

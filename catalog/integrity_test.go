@@ -38,6 +38,12 @@ func TestEveryColumnIsGuarded(t *testing.T) {
 	if _, err := c.ImportList(ctx, "17", []carrierlist.Row{{Item: "B"}}, BatchSight{}); err != nil {
 		t.Fatal(err)
 	}
+	if err := c.AskRetry(ctx, []string{bare}, "sr0"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.AddFile(ctx, bare, aPhoto("one")); err != nil {
+		t.Fatal(err)
+	}
 	type column struct{ table, name string }
 	var cols []column
 	for _, tbl := range append(hashedTables[:len(hashedTables):len(hashedTables)], files) {

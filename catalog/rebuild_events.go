@@ -44,6 +44,11 @@ func (a *adding) event(e StoredEvent) error {
 	if c.State != nil {
 		a.copyState(e)
 	}
+	if c.Added != nil {
+		if err := putAdded(a.ctx, a.tx, a.in.CarrierID, *c.Added, e.Event); err != nil {
+			return err
+		}
+	}
 	return a.apply(e.Time, c)
 }
 

@@ -49,7 +49,7 @@ func (c *Catalog) Show(ctx context.Context, carrierID string) (View, error) {
 }
 
 func show(ctx context.Context, q querier, id string) (View, error) {
-	v := View{ID: id, Access: AccessUnreviewed, Disposition: None, Needs: []string{}, Checks: []disc.Check{}, SameContent: []string{}, SameImage: []string{}, Copies: []Copy{}, Captures: []Capture{}}
+	v := View{ID: id, Access: AccessUnreviewed, Disposition: None, Needs: []string{}, Checks: []disc.Check{}, SameContent: []string{}, SameImage: []string{}, Copies: []Copy{}, Captures: []Capture{}, Added: []AddedFile{}}
 	r, bad := mustCarrier(ctx, q, id)
 	if bad != nil && !errors.Is(bad, ErrDamaged) {
 		return View{}, bad
@@ -80,6 +80,10 @@ func show(ctx context.Context, q querier, id string) (View, error) {
 	for _, k := range cs {
 		v.Checks = append(v.Checks, disc.Check{Code: k.str("code"), Name: k.str("name"), Outcome: disc.Outcome(k.str("outcome")), Message: k.str("message")})
 	}
+	v.Added, err = addedOf(ctx, q, id)
+	note(err)
+	v.Retry, err = retryOf(ctx, q, id)
+	note(err)
 	events, err := allEvents(ctx, q, id)
 	if r.t != nil || !errors.Is(err, ErrDamaged) { // a damaged carrier is named already
 		note(err)

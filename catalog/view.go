@@ -61,6 +61,8 @@ type View struct {
 	Copies      []Copy       `json:"copies"`       // of the latest image
 	Drive       disc.Drive   `json:"drive"`        // of the latest capture
 	Captures    []Capture    `json:"captures"`
+	Added       []AddedFile  `json:"added"` // photos and the like, in the order in which they came
+	Retry       *Retry       `json:"retry"` // it is to be read anew; null when not
 	Events      []Event      `json:"events"`
 }
 

@@ -53,6 +53,8 @@ func (b *bay) after(ctx context.Context, out Outcome, err error, tries *retries)
 		return end(WordNeedsYou, OutcomeNeedsYou, "keep the disc: its copy is not safe yet; mend the cause and restart the station")
 	case errors.Is(err, errUnfinished):
 		return end(WordNeedsYou, OutcomeNeedsYou, "mend what that says, restart the station, and put the disc in again")
+	case errors.Is(err, errWhichRetry):
+		return end(WordNeedsYou, OutcomeNeedsYou, "say which it is: `ripstation rip DRIVE --item ITEM`, or take one back: `ripstation retry ID --cancel`")
 	case errors.Is(err, errShut): // the view says already what became of the disc
 		b.s.say(Notice{ID: id, Drive: b.info().Key, Node: b.info().Node, Final: true, Outcome: OutcomeNeedsYou})
 		return 0, false

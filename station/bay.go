@@ -14,7 +14,7 @@ import (
 // breaks it off when the drive says that the disc may be another.
 type bay struct {
 	s     *Station
-	inbox chan any // disc.DriveEvent, asked, ejectAsked
+	inbox chan any // disc.DriveEvent, asked, anewAsked, ejectAsked
 
 	mu      sync.Mutex
 	drive   disc.Drive
@@ -68,6 +68,8 @@ func (b *bay) send(m any) {
 		switch m := m.(type) {
 		case asked:
 			m.answer <- ErrBusy
+		case anewAsked:
+			m.answer <- ErrBusy
 		case ejectAsked:
 			m.answer <- ErrBusy
 		}
@@ -117,6 +119,8 @@ func (b *bay) run(ctx context.Context) {
 				st.event(ctx, m)
 			case asked:
 				m.answer <- st.asked(ctx, m.Request)
+			case anewAsked:
+				m.answer <- st.anew(ctx, m)
 			case ejectAsked:
 				cut := st.stop(ctx, errButton)
 				err := ErrStopping

@@ -2,6 +2,7 @@ package station
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -31,6 +32,11 @@ func (b *bay) cameBack(ctx context.Context, d Drive, s seen, ask *Request) error
 	g := b.given
 	if ask != nil || g.at.IsZero() || time.Since(g.at) >= b.s.cfg.ComeBack || disc.LooksLike(g.identity, s.identity) == disc.Different {
 		return nil
+	}
+	if anew, err := b.toRetry(ctx, d, s, ask); anew != nil || errors.Is(err, errWhichRetry) {
+		return nil // a person has asked for it since
+	} else if err != nil {
+		return err
 	}
 	agree, disagree, err := compare(ctx, d, g.identity.Samples)
 	if err != nil {

@@ -42,6 +42,9 @@ type trouble struct {
 	next    time.Time
 	waits   *backoff.ExponentialBackOff
 	message string
+	// person is since when it is a failure that a person has to mend; zero when
+	// waiting may help.
+	person time.Time
 }
 
 func newDesk(s *Station, st Store) *desk {
@@ -63,6 +66,12 @@ func (t *trouble) over() { *t = trouble{waits: t.waits}; t.waits.Reset() }
 func (t *trouble) again(err error, least time.Duration) {
 	t.fails++
 	t.message = err.Error()
+	switch {
+	case !errors.Is(err, archive.ErrPermanent):
+		t.person = time.Time{}
+	case t.person.IsZero():
+		t.person = time.Now().UTC()
+	}
 	t.next = time.Now().Add(max(least, t.waits.NextBackOff()))
 }
 
@@ -183,6 +192,9 @@ func (d *desk) status(jobs []JobStatus) StoreStatus {
 		if e.own.fails == 0 {
 			continue
 		}
+		if since := e.own.person; !since.IsZero() && (st.TroubleSince == nil || since.Before(*st.TroubleSince)) {
+			st.Trouble, st.TroubleSince = e.own.message, &since
+		}
 		if next := d.nextTry(e).UTC(); st.Next == nil || next.Before(*st.Next) {
 			st.Message, st.Next = e.own.message, &next
 		}
@@ -193,6 +205,12 @@ func (d *desk) status(jobs []JobStatus) StoreStatus {
 	}
 	d.mu.Unlock()
 	st.Notes = append(st.Notes, d.store.notes()...)
+	d.letters.mu.Lock()
+	if d.letters.ended != "" && st.Trouble == "" {
+		at := d.letters.endedAt
+		st.Trouble, st.TroubleSince = d.letters.ended, &at
+	}
+	d.letters.mu.Unlock()
 	for _, j := range jobs {
 		if !j.Step.atLeast(StepSealed) {
 			continue

@@ -76,6 +76,8 @@ type jobFile struct {
 	// Batch is the batch that was open when the disc came; the event of its place
 	// is in Events. Absent when none was.
 	Batch string `json:"batch,omitempty"`
+	// Retry is the catalog's Retry that this reading is made for, empty for none.
+	Retry string `json:"retry,omitempty"`
 }
 
 // job is one disc in the spool. Its fields are changed by update alone.
@@ -95,7 +97,8 @@ type job struct {
 	delivering bool
 	before     bool // taken up from before a restart
 	roomAsked  bool
-	why        error         // why it is parked
+	why        error // why it is parked
+	whySince   time.Time
 	mayOpen    chan struct{} // closed when the policy lets the tray open
 	released   chan struct{} // closed when the image has left the spool
 	parked     chan struct{} // closed when a required copy needs a person
@@ -201,6 +204,13 @@ func (j *job) status() JobStatus {
 	st.Size = j.Disc.Sectors * disc.SectorSize
 	for _, d := range j.copies {
 		st.Copies = append(st.Copies, d.status())
+		if d.failed() && j.Step != StepDone {
+			st.Trouble = fmt.Sprintf("the copy in store %s cannot be finished: %s", d.Store, d.Detail)
+		}
+	}
+	if j.why != nil {
+		at := j.whySince
+		st.Trouble, st.TroubleSince = j.why.Error(), &at
 	}
 	return st
 }

@@ -16,18 +16,27 @@ import (
 // is said of the disc comes back with it: a disc that looks like a known one
 // waits here until it is known whose it is (whose).
 func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *notRead, *Request, error) {
+	anew, ask, err := b.readAnew(ctx, d, s, ask)
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	j, ask, err := b.unfinished(ctx, d, s, ask)
+	if err == nil && j != nil {
+		err = j.bind(anew)
+	}
 	if err != nil || j != nil {
 		return j, nil, ask, err
 	}
-	alike, err := b.alike(ctx, d, s)
-	if err == nil && len(alike) > 0 {
-		ask, err = b.whose(ctx, s.arrival, ask)
+	v := verdictOn{}
+	if anew != nil && b.s.claim(b, anew.CarrierID) {
+		v.next = &held{Held: catalog.Held{CarrierID: anew.CarrierID, Item: anew.Carrier.Item}}
+	} else {
+		anew = nil // or another drive has that disc
+		v, ask, err = b.verdict(ctx, d, s, ask)
 	}
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	v := b.judge(alike, s.identity.Recordable, ask)
 	if v.not != nil {
 		return nil, v.not, ask, nil
 	}
@@ -46,6 +55,10 @@ func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *
 	cap := b.capture(s, ask)
 	f.Captures = []catalog.Capture{cap}
 	f.Events = []catalog.Event{b.event(catalog.EventFormat, catalog.EventSuccess, describe(s), cap, f.ID)}
+	if anew != nil {
+		f.Retry = anew.ID
+		f.Events = append(f.Events, b.event(catalog.EventCapture, catalog.EventSuccess, askedFor(anew), cap, f.ID))
+	}
 	for _, note := range s.notes {
 		f.Events = append(f.Events, b.event(catalog.EventFormat, catalog.EventWarning, note, cap, f.ID))
 	}
@@ -57,6 +70,18 @@ func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *
 	}
 	j, err = b.newJob(ctx, f, s.arrival)
 	return j, nil, ask, err
+}
+
+// verdict says what becomes of a disc that no job of the spool goes on with.
+func (b *bay) verdict(ctx context.Context, d Drive, s seen, ask *Request) (verdictOn, *Request, error) {
+	alike, err := b.alike(ctx, d, s)
+	if err == nil && len(alike) > 0 {
+		ask, err = b.whose(ctx, s.arrival, ask)
+	}
+	if err != nil {
+		return verdictOn{}, nil, err
+	}
+	return b.judge(alike, s.identity.Recordable, ask), ask, nil
 }
 
 // carrierOf makes a job that of the carrier that the verdict says: a new one
@@ -89,7 +114,7 @@ func (b *bay) nextVersion(ctx context.Context, f *jobFile, id string, ask *Reque
 	if !b.s.claim(b, id) {
 		return nil
 	}
-	if b.s.job(id) != nil {
+	if b.s.job(id) != nil || b.s.leftAlone(id) {
 		return fmt.Errorf("%w: carrier %.8s", errUnfinished, id)
 	}
 	f.ID = id

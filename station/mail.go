@@ -14,8 +14,10 @@ import (
 // letters is where the mail of one store stands.
 type letters struct {
 	mu      sync.Mutex
-	waiting bool          // the store did not take the last one, and is tried again
-	given   int           // carriers of which an event cannot be sent at all
+	waiting bool   // the store did not take the last one, and is tried again
+	given   int    // carriers of which an event cannot be sent at all
+	ended   string // why nothing is sent any more; empty when it is
+	endedAt time.Time
 	moved   chan struct{} // closed when one of these changes
 }
 
@@ -57,7 +59,10 @@ func (s *Station) mail(ctx context.Context, d *desk) {
 		if err != nil {
 			// The root holds other bytes than this program's: an older one's.
 			s.cfg.Log.Error().Err(err).Str("store", d.store.Name()).Msg("events are not sent there any more until the next start")
-			d.letters.change(func() { d.letters.waiting = true })
+			d.letters.change(func() {
+				d.letters.waiting = true
+				d.letters.ended, d.letters.endedAt = "events are not sent there any more until the next start: "+err.Error(), time.Now().UTC()
+			})
 			return
 		}
 		d.letters.change(func() { d.letters.waiting, d.letters.given = false, len(given) })
@@ -69,12 +74,20 @@ func (s *Station) mail(ctx context.Context, d *desk) {
 	}
 }
 
-// mailAll sends every event that the store has not got.
+// mailAll sends every event that the store has not got. What waits for another
+// store is told in the error when all else was sent.
 func (s *Station) mailAll(ctx context.Context, d *desk, given map[string]bool) error {
+	var later error
 	for last := ""; ; {
 		ids, err := s.cfg.Catalog.Unsent(ctx, d.store.Name(), last, 256)
-		if err != nil || len(ids) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(ids) == 0 {
+			if err := s.clearAdded(ctx); err != nil && ctx.Err() == nil {
+				s.cfg.Log.Warn().Err(err).Msg("files that the stores have could not be let go")
+			}
+			return later
 		}
 		for _, id := range ids {
 			last = id
@@ -82,8 +95,13 @@ func (s *Station) mailAll(ctx context.Context, d *desk, given map[string]bool) e
 				continue
 			}
 			err := s.mailCarrier(ctx, d, id)
-			if errors.Is(err, catalog.ErrDamaged) || errors.Is(err, catalog.ErrInvalid) || errors.Is(err, archive.ErrExists) {
+			if errors.Is(err, errNoSource) {
+				later = err
+				continue
+			}
+			if errors.Is(err, catalog.ErrDamaged) || errors.Is(err, catalog.ErrInvalid) || errors.Is(err, archive.ErrExists) || errors.Is(err, errLost) {
 				given[id] = true
+				d.unsent(id, err)
 				s.say(Notice{ID: id, Word: WordNeedsYou, Text: fmt.Sprintf("its events are not sent to %s: %v", d.store.Name(), err),
 					Hint: "mend that and restart the station; nothing was overwritten"})
 				continue
@@ -106,6 +124,11 @@ func (s *Station) mailCarrier(ctx context.Context, d *desk, id string) error {
 		body, err := e.Encode()
 		if err != nil {
 			return err
+		}
+		if e.Changes != nil && e.Changes.Added != nil {
+			if err := s.sendAdded(ctx, d, id, *e.Changes.Added); err != nil {
+				return err
+			}
 		}
 		if err := d.store.Put(ctx, catalog.EventKey(id, e.Seq, body), body); err != nil {
 			return err
@@ -141,4 +164,13 @@ func (s *Station) Mailed(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// unsent notes that a carrier's events cannot be sent to the store.
+func (d *desk) unsent(id string, err error) {
+	d.letters.change(func() {
+		if d.letters.ended == "" {
+			d.letters.ended, d.letters.endedAt = fmt.Sprintf("events of disc %.8s are not sent there until the next start: %v", id, err), time.Now().UTC()
+		}
+	})
 }

@@ -155,7 +155,7 @@ func (s *Station) record(ctx context.Context, j *job) error {
 	if err != nil {
 		return fmt.Errorf("record %s: %w", f.ID, err)
 	}
-	in := catalog.Commit{RecordBytes: sealed, Files: files, FileList: j.openList(f), Copies: j.catalogCopies(s.cfg.Stores), Needs: needs(f)}
+	in := catalog.Commit{RecordBytes: sealed, Files: files, FileList: j.openList(f), Copies: j.catalogCopies(s.cfg.Stores), Needs: needs(f), Retry: f.Retry}
 	err = s.untilRecorded(ctx, j.ID, func() error { return s.cfg.Catalog.Commit(ctx, in) })
 	if err != nil {
 		return fmt.Errorf("record %s: %w", f.ID, err)

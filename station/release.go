@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"ripstation/catalog"
 	"ripstation/disc"
@@ -131,7 +132,7 @@ func (s *Station) park(j *job, why error) {
 	s.say(Notice{ID: j.ID, Word: WordNeedsYou, Text: why.Error(), Hint: "the image stays in the spool; mend the cause and restart the station"})
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.why = why
+	j.why, j.whySince = why, time.Now().UTC()
 	close(j.parked)
 }
 

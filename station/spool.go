@@ -61,34 +61,56 @@ func (s *spool) lock() (unlock func(), err error) {
 
 // jobs reads every job. A folder that cannot be read as one is told in broken
 // and left as it is.
-func (s *spool) jobs() (jobs []*job, broken []error, err error) {
+func (s *spool) jobs() (jobs []*job, broken []*brokenJob, err error) {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read spool: %w", err)
 	}
 	for _, e := range entries {
-		if e.IsDir() && strings.HasPrefix(e.Name(), gonePrefix) {
-			// A cut while it was cleared: nothing in it is needed any more.
-			if err := os.RemoveAll(filepath.Join(s.dir, e.Name())); err != nil {
-				broken = append(broken, err)
+		dir := filepath.Join(s.dir, e.Name())
+		if e.IsDir() && (strings.HasPrefix(e.Name(), gonePrefix) || !others(e.Name()) && unfounded(dir)) {
+			// A cut while it was cleared: nothing in it is needed any more. Or one
+			// between its making and its first job.json: nothing was read yet.
+			if err := os.RemoveAll(dir); err != nil {
+				broken = append(broken, &brokenJob{dir, err})
 			}
-			continue
 		}
-		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") || e.Name() == "lost+found" {
+	}
+	jobs, more, err := s.look()
+	return jobs, append(broken, more...), err
+}
+
+// unfounded reports whether a folder is one of a job that was never begun.
+func unfounded(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, "job.json"))
+	return errors.Is(err, fs.ErrNotExist) && unbegun(dir)
+}
+
+// others reports whether an entry of the spool is no job's.
+func others(name string) bool {
+	return strings.HasPrefix(name, ".") || name == "lost+found" || name == keepingDir
+}
+
+// look is jobs without changing anything. A spool that is not there has none.
+func (s *spool) look() (jobs []*job, broken []*brokenJob, err error) {
+	entries, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("read spool: %w", err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() || others(e.Name()) {
 			continue
 		}
 		dir := filepath.Join(s.dir, e.Name())
 		j, err := loadJob(dir)
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && unbegun(dir):
-			// A cut between the folder's making and its first job.json: nothing was read yet.
-			if err := os.RemoveAll(dir); err != nil {
-				broken = append(broken, err)
-			}
-		case err != nil:
-			broken = append(broken, fmt.Errorf("job folder %s: %w", dir, err))
-		default:
+		case err == nil:
 			jobs = append(jobs, j)
+		case !unfounded(dir): // else a job that is just being begun, or never was
+			broken = append(broken, &brokenJob{dir, err})
 		}
 	}
 	return jobs, broken, nil
@@ -112,6 +134,9 @@ func unbegun(dir string) bool {
 func (s *spool) create(f jobFile) (*job, error) {
 	f.Format, f.Version = jobFormat, jobVersion
 	dir := filepath.Join(s.dir, f.ID)
+	if _, err := os.Lstat(dir); err == nil && !unfounded(dir) {
+		return nil, fmt.Errorf("%w: %s is there already", errUnfinished, dir)
+	}
 	if err := atomicfile.MkdirAll(filepath.Join(dir, "uploads"), 0o750); err != nil {
 		return nil, err
 	}

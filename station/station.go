@@ -32,6 +32,7 @@ type Station struct {
 	start    func(func(context.Context)) // runs a function under Run's context; set before ready is closed
 	ready    chan struct{}               // closed when Run has taken up what the spool held
 	ended    chan struct{}               // closed when Run ends: nothing is started any more
+	aside    []LeftAlone                 // folders of the spool that are not touched
 	discs    map[string]disc.Insertion   // by drive key: what lies in the drives that were heard of; zero for nothing
 }
 
@@ -72,16 +73,18 @@ func (s *Station) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if jobs, err = s.setAside(ctx, jobs, broken); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
 	s.mu.Lock()
 	s.start = func(f func(context.Context)) { s.wg.Go(func() { f(ctx) }) }
 	for _, j := range jobs {
 		s.jobs[j.ID] = j
 	}
 	s.mu.Unlock()
-	for _, err := range broken {
-		s.cfg.Log.Error().Err(err).Msg("a job in the spool cannot be taken up; its files are left as they are")
-		s.say(Notice{Word: WordNeedsYou, Text: err.Error(), Hint: "nothing was deleted; look at the folder by hand"})
-	}
 	slices.SortFunc(jobs, func(a, b *job) int { return a.Created.Compare(b.Created) })
 	for _, j := range jobs {
 		s.batches.takeUp(ctx, j) // all of them before a disc could take a place

@@ -24,6 +24,8 @@ type Status struct {
 	// GivenUp is how many calls to drives never came back from the kernel since
 	// the station was started.
 	GivenUp int64 `json:"drive_calls_given_up"`
+	// LeftAlone are folders of the spool that a person has to look at.
+	LeftAlone []LeftAlone `json:"left_alone"`
 }
 
 // BayStatus is one drive and what is being done in it.
@@ -47,6 +49,9 @@ type JobStatus struct {
 	Since  time.Time        `json:"since"`
 	Size   int64            `json:"size"`
 	Copies []DeliveryStatus `json:"copies"`
+	// Trouble is why it does not go on without a person, empty when it does.
+	Trouble      string     `json:"trouble"`
+	TroubleSince *time.Time `json:"trouble_since"` // null when it is not known
 }
 
 // DeliveryStatus is the state of one copy on its way to one store.
@@ -68,11 +73,14 @@ type StoreStatus struct {
 	Notes []string `json:"notes"`
 	// Next is when it is tried again; null when nothing failed.
 	Next *time.Time `json:"next_try"`
+	// Trouble is what a person has to mend there, empty when nothing.
+	Trouble      string     `json:"trouble"`
+	TroubleSince *time.Time `json:"trouble_since"`
 }
 
 // Status tells what the station is doing now.
 func (s *Station) Status() Status {
-	st := Status{Time: time.Now().UTC(), Bays: []BayStatus{}, Jobs: []JobStatus{}, Stores: []StoreStatus{}, Batches: []BatchStatus{}, Scans: []Scan{}, Notes: []string{}}
+	st := Status{Time: time.Now().UTC(), Bays: []BayStatus{}, Jobs: []JobStatus{}, Stores: []StoreStatus{}, Batches: []BatchStatus{}, Scans: []Scan{}, Notes: []string{}, LeftAlone: []LeftAlone{}}
 	s.batches.mu.Lock()
 	st.Batches = append(st.Batches, s.batches.view...)
 	s.batches.mu.Unlock()
@@ -80,6 +88,7 @@ func (s *Station) Status() Status {
 		st.GivenUp = s.cfg.GivenUp()
 	}
 	s.mu.Lock()
+	st.LeftAlone = append(st.LeftAlone, s.aside...)
 	bays, jobs := make([]*bay, 0, len(s.bays)), make([]*job, 0, len(s.jobs))
 	for _, b := range s.bays {
 		bays = append(bays, b)

@@ -18,6 +18,12 @@
 //	POST scan/cancel        CancelRequest -> []station.Scan: what was taken back
 //	GET  scans              []station.Scan
 //	POST annotate/{id}      Annotation -> what Books.Annotate gives
+//	GET  review             station.Review
+//	POST accept, reject     Deciding -> []Settled
+//	POST retry              RetryRequest -> []Settled
+//	POST note/{id}          Noting -> what Books.Annotate gives
+//	POST photo/{id}?role=&note=&operator=    the bytes of a file -> AddedTo
+//	GET  show/{id}/added/{sha256}    the bytes of a file
 //	POST handed-out/{id}    HandedOut -> nothing
 //	GET  batches            what Books.Batches gives
 //	GET  batch?name=        what Books.BatchReport gives; no name: the open batch, else the one closed last
@@ -186,6 +192,7 @@ type FilesLine struct {
 // return is sent as JSON; their errors should be *Error where a caller can do
 // something about them.
 type Books interface {
+	People
 	List(ctx context.Context, q Query) (any, error)
 	Show(ctx context.Context, id string) (any, error)
 	// Find looks for files.

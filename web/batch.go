@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // maxListBody bounds the one request that carries a file: a list of carriers, as
@@ -12,13 +13,16 @@ const maxListBody = 2 << 20
 
 // bounded limits what a caller may send.
 func bounded(h http.Handler) http.Handler {
-	plain, list := http.MaxBytesHandler(h, maxBody), http.MaxBytesHandler(h, maxListBody)
+	plain, list, photo := http.MaxBytesHandler(h, maxBody), http.MaxBytesHandler(h, maxListBody), http.MaxBytesHandler(h, MaxFile+1)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == prefix+"batch/import" {
+		switch {
+		case r.URL.Path == prefix+"batch/import":
 			list.ServeHTTP(w, r)
-			return
+		case strings.HasPrefix(r.URL.Path, prefix+"photo/"):
+			photo.ServeHTTP(w, r)
+		default:
+			plain.ServeHTTP(w, r)
 		}
-		plain.ServeHTTP(w, r)
 	})
 }
 

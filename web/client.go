@@ -54,7 +54,9 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 func (c *Client) do(ctx context.Context, method, path string, in any) (*http.Response, error) {
 	var body io.Reader
-	if in != nil {
+	if b, whole := in.(raw); whole {
+		body = bytes.NewReader(b)
+	} else if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
 			return nil, fmt.Errorf("%s %s: %w", method, path, err)
@@ -83,6 +85,9 @@ func (c *Client) do(ctx context.Context, method, path string, in any) (*http.Res
 	}
 	return nil, e
 }
+
+// raw is a body that is sent as it is.
+type raw []byte
 
 func bareURL(err error) error {
 	if ue := (*url.Error)(nil); errors.As(err, &ue) {

@@ -70,6 +70,7 @@ func New(cfg Config) *Server {
 		return cfg.Books.Annotate(r.Context(), r.PathValue("id"), in)
 	})
 	s.scans()
+	s.people()
 	s.mux.HandleFunc("GET "+prefix+"notices", s.notices)
 	handle(s, "handed-out/{id}", func(r *http.Request, in HandedOut) (any, error) {
 		return struct{}{}, cfg.Books.HandedOut(r.Context(), r.PathValue("id"), in)

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Checks bags (RFC 8493) with a POSIX shell and the GNU coreutils alone.
+# Checks bags (RFC 8493) with a POSIX shell and the GNU coreutils alone, and the
+# files in folders named "added", each of which has its SHA-256 as its name.
 #
 #     sh verify.sh             every bag beside and below this file
 #     sh verify.sh BAG...      the bags named
 #
-# One line is printed for each bag. The exit code is 0 when all are whole, 1
+# One line is printed for each bag or folder. The exit code is 0 when all are whole, 1
 # when a file is missing, altered or too many, 2 when nothing of that was seen
 # but not everything could be looked at. Nothing is written into a bag.
 
@@ -109,6 +110,14 @@ looks_like_bag() {
     return 1
 }
 
+# holds_added FOLDER: whether it is one of files that people added.
+holds_added() {
+    case ${1##*/} in
+    added | *.added) return 0 ;;
+    esac
+    return 1
+}
+
 # bags FOLDER: the encoded paths of all bags below.
 bags() {
     if [ ! -r "$1" ] || [ ! -x "$1" ]; then
@@ -117,7 +126,7 @@ bags() {
     fi
     for found in "$1"/*; do
         [ -d "$found" ] && [ ! -h "$found" ] || continue
-        if looks_like_bag "$found"; then
+        if looks_like_bag "$found" || holds_added "$found"; then
             encode "$found"
             printf '%s\n' "$encoded"
         else
@@ -303,6 +312,34 @@ check() {
             unseen "cannot be opened:" "${decoded:-.}"
         done <"$tmp/closed"
     fi
+    conclude "$files files of $bytes bytes, and all that is said of them"
+}
+
+# added FOLDER: a file's name, up to a dot, is its SHA-256.
+added() {
+    bag=$1 bad=0 blind=0 said=0 told='' files=0
+    if [ ! -r "$1" ] || [ ! -x "$1" ]; then
+        unseen "cannot be opened:" .
+    elif ! command -v sha256sum >/dev/null 2>&1; then
+        unseen "there is no sha256sum here for" .
+    else
+        for found in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+            [ -e "$found" ] || [ -h "$found" ] || continue
+            name=${found##*/} files=$((files + 1))
+            if [ -h "$found" ] || [ ! -f "$found" ]; then
+                wrong "not a file:" "$name"
+            elif [ ! -r "$found" ] || ! got=$(sha256sum <"$found" 2>/dev/null); then
+                unseen "cannot be read:" "$name"
+            elif [ "${got%% *}" != "${name%%.*}" ]; then
+                wrong "not what its name says (sha256):" "$name"
+            fi
+        done
+    fi
+    conclude "$files added files, each is what its name says"
+}
+
+# conclude WHOLE: the line of a bag or folder, which says WHOLE when it is.
+conclude() {
     if [ "$said" -gt 20 ]; then told="$told; and $((said - 20)) more"; fi
     encode "$bag"
     if [ "$bad" -gt 0 ]; then
@@ -312,10 +349,19 @@ check() {
         [ "$worst" = 1 ] || worst=2
         line="$encoded: NOT KNOWN: ${told#; }"
     else
-        line="$encoded: whole: $files files of $bytes bytes, and all that is said of them"
+        line="$encoded: whole: $1"
     fi
     # A name may hold what moves a cursor.
     printf '%s\n' "$line" | tr '\001-\011\013-\037\177' '?'
+}
+
+# look PATH: as what it is.
+look() {
+    if [ -d "$1" ] && holds_added "$1" && ! looks_like_bag "$1"; then
+        added "$1"
+    else
+        check "$1"
+    fi
 }
 
 if [ $# -gt 0 ]; then
@@ -324,7 +370,7 @@ if [ $# -gt 0 ]; then
         /* | ./* | ../*) ;;
         *) named=./$named ;;
         esac
-        check "${named%/}"
+        look "${named%/}"
     done
     exit "$worst"
 fi
@@ -347,7 +393,7 @@ any=0
 while IFS= read -r path <&3; do
     any=1
     decode "$path"
-    check "$decoded"
+    look "$decoded"
 done 3<"$tmp2"
 if [ "$any" = 0 ]; then
     complain "there is no bag beside or below $here"

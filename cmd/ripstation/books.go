@@ -9,6 +9,7 @@ import (
 
 	"ripstation/audit"
 	"ripstation/catalog"
+	"ripstation/station"
 	"ripstation/web"
 )
 
@@ -24,6 +25,12 @@ type books interface {
 	Repair(ctx context.Context, in web.RepairRequest, progress func(web.AuditProgress)) (audit.RepairReport, error)
 	HandedOut(ctx context.Context, id string, h web.HandedOut) error
 	batchBooks
+	Review(ctx context.Context) (station.Review, error)
+	Decide(ctx context.Context, accept bool, in web.Deciding) ([]web.Settled, error)
+	Retry(ctx context.Context, in web.RetryRequest) ([]web.Settled, error)
+	Note(ctx context.Context, id string, in web.Noting) (catalog.View, error)
+	Add(ctx context.Context, id string, in web.AddRequest, body []byte) (addedTo, error)
+	Fetch(ctx context.Context, id, sha256 string) ([]byte, error)
 	Close() error
 }
 

@@ -29,6 +29,9 @@ Each folder is one disc, as a BagIt bag (RFC 8493):
   manifest-*.txt          digests of the image
   tagmanifest-*.txt       digests of everything else
 
+A folder whose name ends in ".added" holds photos and scans that people added to
+the disc of that name. Each file's name begins with its own SHA-256.
+
 To check a folder, go into it and run
 
   sha512sum -c manifest-sha512.txt tagmanifest-sha512.txt
@@ -61,6 +64,20 @@ archives.
 			line("checked", "every byte, against the digests that were sealed when the disc was read")
 		} else {
 			line("checked", "every byte, against the digests in the bag itself; no catalog was at hand")
+		}
+		for _, w := range p.added[g.id] {
+			if w.err != nil {
+				line("LACKING", fmt.Sprintf("a photo of the %s, with the SHA-256 %s, could not be read", w.Role, w.SHA256))
+				continue
+			}
+			words := g.name + addedFolder + "/" + w.name
+			if w.Role != "" {
+				words += ": the " + w.Role
+			}
+			if w.Note != "" {
+				words += ", " + w.Note
+			}
+			line("photo", words)
 		}
 		fmt.Fprintf(&b, "  %-10s cd %s && sha512sum -c manifest-sha512.txt tagmanifest-sha512.txt\n\n", "to check:", shellWord(g.name))
 	}

@@ -68,6 +68,7 @@ missing, 4 findings, 5 could not look.`,
 	root.AddCommand(a.runVerb(), a.ripVerb(), a.drivesVerb(), a.statusVerb(), a.listVerb(), a.showVerb(), a.findVerb(), a.annotateVerb(),
 		a.lsVerb(), a.catVerb(), a.extractVerb(), a.inspectVerb(),
 		a.ejectVerb(), a.auditVerb(), a.restoreVerb(), a.verifyVerb(), a.repairVerb(), a.handoverVerb(), a.configVerb(), a.demoVerb(), a.versionVerb())
+	root.AddCommand(a.reviewVerb(), a.retryVerb(), a.acceptVerb(), a.rejectVerb(), a.noteVerb(), a.photoVerb())
 	root.AddCommand(a.doctorVerb(), a.storeVerb(), a.catalogVerb(), a.withdrawVerb(), a.batchVerb())
 	root.AddCommand(a.scanVerb())
 	return root

@@ -115,6 +115,7 @@ type handedDisc struct {
 	Files   int                `json:"files"`
 	Sealed  bool               `json:"held_against_catalog"`
 	Copies  []usedCopy         `json:"copies"`
+	Added   []string           `json:"added"` // files that people added, in the folder beside
 }
 
 func (a *app) handover(ctx context.Context, ids []string, in handing) error {
@@ -127,7 +128,12 @@ func (a *app) handover(ctx context.Context, ids []string, in handing) error {
 	if err != nil {
 		return err
 	}
-	p := &parcel{bags: b, discs: several, in: in}
+	p := &parcel{bags: b, discs: several, in: in, added: map[string][]brought{}}
+	for _, g := range several {
+		if p.added[g.id], err = p.bringAdded(ctx, g); err != nil {
+			return err
+		}
+	}
 	var done func()
 	p.progress, done = a.bytesBar(in.file())
 	if in.file() == "-" {
@@ -145,6 +151,9 @@ func (a *app) handover(ctx context.Context, ids []string, in handing) error {
 // several opens the bags of discs, with names that tell them apart.
 func (b *bags) several(ctx context.Context, ids []string, from string) (all []*bag, err error) {
 	taken := map[string]bool{discname.Folded(readmeName): true}
+	free := func(name string) bool {
+		return !taken[discname.Folded(name)] && !taken[discname.Folded(name+addedFolder)]
+	}
 	seen := map[string]bool{}
 	for _, id := range ids {
 		g, err := b.find(ctx, id, 0, from)
@@ -155,13 +164,13 @@ func (b *bags) several(ctx context.Context, ids []string, from string) (all []*b
 			return nil, usage("disc %s is named twice", g.id)
 		}
 		seen[g.id] = true
-		for n := 0; taken[discname.Folded(g.name)]; n++ {
+		for n := 0; !free(g.name); n++ {
 			if n > 0 {
 				return nil, fmt.Errorf("disc %s has no name of its own", g.id)
 			}
 			g.name = discname.Fit(g.name, " "+g.id)
 		}
-		taken[discname.Folded(g.name)] = true
+		taken[discname.Folded(g.name)], taken[discname.Folded(g.name+addedFolder)] = true, true
 		all = append(all, g)
 	}
 	return all, nil
@@ -172,6 +181,7 @@ type parcel struct {
 	*bags
 	discs       []*bag
 	in          handing
+	added       map[string][]brought // by disc
 	progress    func(done, total int64)
 	done, total int64
 }
@@ -179,6 +189,9 @@ type parcel struct {
 func (p *parcel) size() (n int64) {
 	for _, g := range p.discs {
 		n += g.Size()
+		for _, f := range p.expectAdded(g) {
+			n += f.Size
+		}
 	}
 	return n
 }
@@ -206,6 +219,9 @@ func (p *parcel) write(ctx context.Context, w io.Writer) error {
 		})
 		if err != nil {
 			return fmt.Errorf("disc %s: %w", g.id, err)
+		}
+		if err := p.packAdded(ctx, pack, g); err != nil {
+			return err
 		}
 	}
 	return pack.Close()
@@ -308,7 +324,7 @@ func (p *parcel) check(ctx context.Context, f *os.File) error {
 	readme := p.readme()
 	want := []archive.Packed{archive.PackedText(readmeName, readme)}
 	for _, g := range p.discs {
-		want = append(want, g.Expect(g.name)...)
+		want = append(append(want, g.Expect(g.name)...), p.expectAdded(g)...)
 	}
 	info, err := f.Stat()
 	if err != nil {
@@ -352,7 +368,18 @@ func (a *app) handedOver(ctx context.Context, p *parcel) error {
 	code := exitDone
 	var lost error
 	for _, g := range p.discs {
-		d := handedDisc{ID: g.id, Version: g.version, Folder: g.name, State: g.image.State, Missing: g.image.Missing, Files: len(g.Files), Sealed: g.sealed, Copies: usedCopies(g.Uses())}
+		d := handedDisc{ID: g.id, Version: g.version, Folder: g.name, State: g.image.State, Missing: g.image.Missing, Files: len(g.Files), Sealed: g.sealed, Copies: usedCopies(g.Uses()), Added: []string{}}
+		for _, w := range p.added[g.id] {
+			if fail := (*failure)(nil); errors.As(w.err, &fail) {
+				if severity(fail.code) > severity(code) {
+					code = fail.code
+				}
+			} else if w.err != nil {
+				code = exitFailed
+			} else {
+				d.Added = append(d.Added, w.name)
+			}
+		}
 		if d.Missing == nil {
 			d.Missing = []disc.Extent{}
 		}
@@ -360,7 +387,7 @@ func (a *app) handedOver(ctx context.Context, p *parcel) error {
 		if g.image.State != catalog.Complete && code == exitDone {
 			code = exitMissing
 		}
-		if len(faultsOf(g.Uses())) > 0 {
+		if len(faultsOf(g.Uses())) > 0 && severity(code) < severity(exitFindings) {
 			code = exitFindings
 		}
 		lost = errors.Join(lost, p.handedOut(ctx, g, web.HandedOut{Operator: operator(p.in.operator, p.cfg),
@@ -377,6 +404,9 @@ func (a *app) handedOver(ctx context.Context, p *parcel) error {
 		fmt.Fprintf(&s, "%s: %s, %s\n", one(where), discs(len(res.Discs)), size(res.Bytes))
 		for _, d := range res.Discs {
 			fmt.Fprintf(&s, "  %s v%d as %s\n", short(d.ID), d.Version, one(d.Folder))
+			if len(d.Added) > 0 {
+				fmt.Fprintf(&s, "    and %s that people added, as %s\n", files(len(d.Added)), one(d.Folder+addedFolder))
+			}
 			if d.State != catalog.Complete {
 				fmt.Fprintf(&s, "    %s\n", missingWords(d.State, d.Missing))
 			}

@@ -160,7 +160,15 @@ func repairCode(r audit.RepairReport) int {
 			worse(exitFindings)
 		}
 	}
-	if len(r.Before.Each) == 0 {
+	for _, f := range r.Added {
+		switch {
+		case f.Damaged:
+			worse(exitFindings)
+		case f.Failed != "":
+			worse(exitFailed)
+		}
+	}
+	if len(r.Before.Each) == 0 && r.Before.Added.LookedAt == 0 {
 		worse(exitBlind)
 	}
 	return code
@@ -191,6 +199,18 @@ func (a *app) printRepair(r audit.RepairReport) error {
 	fmt.Fprintf(a.out, "%s\n", short(r.CarrierID))
 	if err := a.printCopies(r.Before.Each); err != nil {
 		return err
+	}
+	for _, f := range r.Added {
+		words := "brought back from " + one(f.From)
+		if f.Failed != "" {
+			words = "NOT REPAIRED: " + one(f.Failed)
+		}
+		if _, err := fmt.Fprintf(a.out, "%s %s: %s\n", one(f.Store), one(f.Key), words); err != nil {
+			return err
+		}
+	}
+	if len(r.Copies) == 0 && len(r.Added) > 0 {
+		return nil
 	}
 	if len(r.Copies) == 0 {
 		_, err := fmt.Fprintln(a.out, nothingDone(r.Before.Each))

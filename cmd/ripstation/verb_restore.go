@@ -36,7 +36,8 @@ func (a *app) restoreVerb() *cobra.Command {
 		Long: `Restore brings the whole bag of a disc into a folder of DIR that is named by
 names.template of the configuration. When one copy cannot be read, or gives other
 bytes than were sealed, the next one takes over, in mid-file too; which gave what
-is told, and so is every damage that was seen.
+is told, and so is every damage that was seen. Photos that people added come into a
+folder beside it, whose name ends in ".added".
 
 Until every file is on the disk and was read back from it, the folder's name ends
 in ".incomplete". The same command goes on with what a stopped one left: it is
@@ -89,6 +90,7 @@ type restored struct {
 	Already  bool               `json:"already_there"`
 	Sealed   bool               `json:"held_against_catalog"`
 	Copies   []usedCopy         `json:"copies"`
+	Added    []string           `json:"added"` // files that people added, in the folder beside
 	Error    *string            `json:"error"`
 	ExitCode int                `json:"exit_code"`
 }
@@ -169,7 +171,7 @@ func (b *bags) restore(ctx context.Context, id, dir string, in restoring, progre
 	if err != nil {
 		return res, err
 	}
-	res = restored{ID: g.id, Version: g.version, Folder: filepath.Join(dir, g.name), State: g.image.State, Missing: g.image.Missing, Sealed: g.sealed}
+	res = restored{ID: g.id, Version: g.version, Folder: filepath.Join(dir, g.name), State: g.image.State, Missing: g.image.Missing, Sealed: g.sealed, Added: []string{}}
 	if res.Missing == nil {
 		res.Missing = []disc.Extent{}
 	}
@@ -194,8 +196,13 @@ func (b *bags) restore(ctx context.Context, id, dir string, in restoring, progre
 	case g.image.State != catalog.Complete:
 		res.ExitCode = exitMissing
 	}
-	if got.AlreadyThere {
-		return res, nil
+	names, code, err := b.restoreAdded(ctx, g, res.Folder, in.from)
+	res.Added = names
+	if severity(code) > severity(res.ExitCode) {
+		res.ExitCode = code
+	}
+	if err != nil || got.AlreadyThere {
+		return res, err
 	}
 	return res, b.handedOut(ctx, g, web.HandedOut{How: "restored into " + res.Folder, Operator: operator(in.operator, b.cfg)})
 }
@@ -222,6 +229,9 @@ func (r restored) line() string {
 		}
 	}
 	s += "\n"
+	if len(r.Added) > 0 {
+		s += fmt.Sprintf("  %s that people added, in %s\n", files(len(r.Added)), one(r.Folder+addedFolder))
+	}
 	if r.State != catalog.Complete {
 		s += fmt.Sprintf("  %s\n", missingWords(r.State, r.Missing))
 	}
@@ -363,7 +373,7 @@ func discs(n int) string {
 func (a *app) oneOfAll(res restored) error {
 	if a.json {
 		if res.Missing == nil {
-			res.Missing, res.Copies = []disc.Extent{}, []usedCopy{}
+			res.Missing, res.Copies, res.Added = []disc.Extent{}, []usedCopy{}, []string{}
 		}
 		b, err := json.Marshal(res)
 		if err == nil {

@@ -117,6 +117,16 @@ func (a *app) printView(v catalog.View) error {
 	for _, c := range v.Captures {
 		row("reading", fmt.Sprintf("%s  %s by %s%s", moment(c.Started), strings.ToUpper(one(string(c.Outcome))), one(c.Operator), withDetail(c.Reason)))
 	}
+	for _, f := range v.Added {
+		row("photo", fmt.Sprintf("%s  of the %s, %s, %s, by %s%s: %s", moment(f.At), one(f.Role), mediaWord(f.MediaType), size(f.Size), one(f.Operator), withDetail(f.Note), one(f.SHA256)))
+	}
+	if r := v.Retry; r != nil {
+		where := "a drive"
+		if r.Drive != "" {
+			where = "drive " + one(r.Drive)
+		}
+		row("to be read anew", fmt.Sprintf("when its disc comes into %s, said %s by %s; `ripstation retry %s --cancel` takes it back", where, moment(r.Since), one(r.Operator), short(v.ID)))
+	}
 	for _, e := range v.Events {
 		row("event", fmt.Sprintf("%s  %s, %s: %s%s", moment(e.Time), eventWords(e.Type), one(string(e.Outcome)), one(e.Detail), byWhom(e.Agents)))
 	}

@@ -79,7 +79,13 @@ func (a *app) printStatus(st station.Status) error {
 				}
 			}
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", short(j.ID), orDash(&j.Item), one(string(j.Step)), size(j.Size), copies)
+			if j.Trouble != "" {
+				fmt.Fprintf(w, "\tNEEDS YOU\t%s\t\t\n", one(j.Trouble))
+			}
 		}
+	}
+	for _, l := range st.LeftAlone {
+		fmt.Fprintf(w, "\nLEFT ALONE\t%s: %s\n", one(l.Folder), one(l.Reason))
 	}
 	fmt.Fprintln(w, "\nSTORE\tREQUIRED\tWAITING\tOLDEST\t")
 	for _, s := range st.Stores {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -49,26 +50,41 @@ func (a *app) verify(ctx context.Context, in web.AuditRequest) error {
 	if err != nil {
 		return err
 	}
-	if len(report.Each) == 0 && in.Store == "" && in.Version == 0 {
+	if len(report.Each) == 0 && report.Added.LookedAt == 0 && in.Store == "" && in.Version == 0 {
 		return &failure{exitBlind, fmt.Errorf("disc %s has no copy that could be read; `ripstation show %s` says why", one(in.Disc), one(in.Disc))}
 	}
-	if len(report.Each) == 0 {
+	if len(report.Each) == 0 && report.Added.LookedAt == 0 {
 		return &failure{exitBlind, fmt.Errorf("disc %s has no such copy; `ripstation show %s` lists those that it has", one(in.Disc), one(in.Disc))}
 	}
 	if a.json {
 		err = a.printJSON(report)
 	} else {
-		err = a.printCopies(report.Each)
+		err = errors.Join(a.printCopies(report.Each), a.printAdded(report))
 	}
 	switch {
 	case err != nil:
 		return err
 	case report.Faults() > 0:
 		return &failure{code: exitFindings}
-	case report.CouldNotLook || report.Copies.ReadBack == 0:
+	case report.CouldNotLook || report.Copies.ReadBack+report.Added.ReadBack == 0:
 		return &failure{code: exitBlind}
 	}
 	return nil
+}
+
+// printAdded says of the files that people added what a look at them saw.
+func (a *app) printAdded(r audit.Report) error {
+	if r.Added.LookedAt == 0 {
+		return nil
+	}
+	_, bad := fmt.Fprintf(a.out, "added files: %d looked at, %d of them read back\n", r.Added.LookedAt, r.Added.ReadBack)
+	for _, f := range r.Findings {
+		if strings.HasPrefix(f.Key, f.CarrierID+"/added/") {
+			_, err := fmt.Fprintf(a.out, "%s\n", one(f.String()))
+			bad = errors.Join(bad, err)
+		}
+	}
+	return bad
 }
 
 // printCopies says of each copy what a full look at it saw.
