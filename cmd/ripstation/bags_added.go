@@ -35,7 +35,7 @@ func (b *bags) added(ctx context.Context, g *bag, from string) (all []catalog.Ad
 		}
 		return all, fault(err)
 	}
-	cfg, err := b.configured(from)
+	cfg, err := b.cfg.storeNamed(from)
 	if err != nil {
 		return nil, err
 	}
