@@ -22,6 +22,8 @@ type arrival struct {
 	job  *job           // nil before it has one
 	id   string         // its carrier, empty before it has one
 	word *word          // what is known of whose disc it is; nil when nobody said anything
+	told *word          // what its story was told of that
+	said bool           // somebody said it of this very disc, by its drive
 	done chan struct{}
 }
 
@@ -38,6 +40,7 @@ type arrivals struct {
 	open    map[pairing.ID]*arrival // not decided
 	here    map[string]*arrival     // by drive key: the disc that lies in it; none when it is empty
 	changes map[string]change       // by drive key: what the drive told and nobody has looked at
+	away    map[string]bool         // by drive key: the drive left the bus; nobody knows what lies in it
 	scans   map[pairing.ID]*Scan
 	recent  []pairing.ID // scans that are decided, oldest first
 	due     []due
@@ -58,7 +61,7 @@ type due struct {
 
 func newArrivals(s *Station) *arrivals {
 	return &arrivals{s: s, rounds: pairing.Rounds{Rules: pairing.Rules{Hold: s.cfg.ScanHold, Settle: s.cfg.ScanSettle}},
-		open: map[pairing.ID]*arrival{}, here: map[string]*arrival{}, changes: map[string]change{}, scans: map[pairing.ID]*Scan{}, news: make(chan struct{})}
+		open: map[pairing.ID]*arrival{}, here: map[string]*arrival{}, changes: map[string]change{}, away: map[string]bool{}, scans: map[pairing.ID]*Scan{}, news: make(chan struct{})}
 }
 
 // heard takes in what the watcher tells, before the bay hears of it. A change
@@ -70,6 +73,7 @@ func (as *arrivals) heard(ev disc.DriveEvent) {
 	key := ev.Drive.Key
 	switch ev.Kind {
 	case disc.EventInserted:
+		delete(as.away, key)
 		now := time.Now()
 		at := when(now, ev.Time, as.s.cfg.ScanSettle)
 		switch here := as.here[key]; {
@@ -83,6 +87,8 @@ func (as *arrivals) heard(ev disc.DriveEvent) {
 	case disc.EventRemoved:
 		delete(as.here, key)
 		delete(as.changes, key)
+	case disc.EventDriveGone:
+		as.away[key] = true
 	}
 }
 
@@ -156,12 +162,14 @@ func (as *arrivals) none(a *arrival, j *job, named bool) {
 			return // the same arrival, told again
 		}
 	}
-	for _, sc := range as.scans {
-		if sc.met == a.n && sc.State == ScanBound {
-			sc.State, sc.ID, sc.Until = ScanSpoiled, "", nil
-			sc.Text, sc.Hint = "the disc that came was one that the station had in its hands already", scanAgain
+	if a.said && j != nil {
+		if f := j.file(); !f.Step.atLeast(StepSealed) && (!named || f.Carrier.Item == a.word.Item) {
+			as.decide(a, a.word)
+			as.tell()
+			return
 		}
 	}
+	as.void(a, "the disc that came was one that the station had in its hands already", scanAgain)
 	if as.open[a.n] != nil {
 		if named {
 			as.rounds.Withdraw(a.n)
@@ -171,6 +179,17 @@ func (as *arrivals) none(a *arrival, j *job, named bool) {
 	}
 	as.decide(a, nil)
 	as.advance()
+}
+
+// void says of the scans that are bound to an arrival that they are not, after
+// all. as.mu is held.
+func (as *arrivals) void(a *arrival, text, hint string) {
+	for _, sc := range as.scans {
+		if sc.met == a.n && sc.State == ScanBound {
+			sc.State, sc.ID, sc.Until, sc.Text, sc.Hint = ScanSpoiled, "", nil, text, hint
+			as.s.say(Notice{Drive: a.key, ID: a.id, Word: WordScanVoid, Text: sc.Code + ": " + text, Hint: hint})
+		}
+	}
 }
 
 // decide says whose disc an arrival is, for good. as.mu is held.

@@ -67,6 +67,7 @@ var ErrNotBound = errors.New("not bound")
 const (
 	maxWaiting = 200
 	maxScans   = 100
+	maxRound   = 2000 // scans and arrivals that are not decided
 )
 
 const scanAgain = "scan it again when the disc is out, or say it with `ripstation annotate`"
@@ -217,14 +218,21 @@ func (as *arrivals) scan(r ScanRequest, key string) (Scan, error) {
 	as.mu.Lock()
 	as.advance()
 	now := time.Now()
-	if as.rounds.Waiting(now) >= maxWaiting {
+	if as.rounds.Waiting(now) >= maxWaiting || as.rounds.Len() >= maxRound {
 		as.mu.Unlock()
-		return Scan{}, fmt.Errorf("%w: %d scans wait already; take them back with `ripstation scan --cancel`", ErrNotBound, maxWaiting)
+		return Scan{}, fmt.Errorf("%w: too many scans are undecided already (%d may wait); take them back with `ripstation scan --cancel`", ErrNotBound, maxWaiting)
 	}
 	as.last++
 	sc := &Scan{N: int64(as.last), ScanRequest: r, Time: now.UTC(), State: ScanWaits}
 	code := r.words().code()
 	a := as.here[key]
+	if as.away[key] {
+		a = nil // what lies in it will be looked at when it is back
+	}
+	if _, changed := as.changes[key]; changed {
+		as.mu.Unlock()
+		return Scan{}, fmt.Errorf("%w: drive %s has just told of a change, and which disc is in it is being found out; scan again in a moment", ErrNotBound, r.Drive)
+	}
 	if key != "" && a != nil {
 		bound, err := as.bind(a, sc)
 		as.mu.Unlock()

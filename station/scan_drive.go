@@ -49,6 +49,7 @@ func (as *arrivals) bind(a *arrival, sc *Scan) (*word, error) {
 			as.again(as.rounds.Name(now, x.n, sc.words().covers), "said again for the drive")
 		}
 		as.decide(x, w)
+		x.said = true
 	}
 	sc.State, sc.Until, sc.met, sc.Came, sc.ID = ScanBound, nil, a.n, a.key, a.id
 	sc.Text = "bound to the disc in drive " + sc.Drive

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ripstation/catalog"
+	"ripstation/disc"
 	"ripstation/internal/simdrive"
 	"ripstation/station"
 )
@@ -154,5 +155,36 @@ func TestSealedDiscTakesNoScan(t *testing.T) {
 		if v := r.show(end.ID); v.Item != nil {
 			t.Errorf("it got %s", *v.Item)
 		}
+	})
+}
+
+// A drive that has left the bus is no place for a scan: nobody knows what lies
+// in it when it is back.
+func TestScanForADriveThatIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		events := make(chan disc.DriveEvent)
+		r := newRig(t, rounds(2*time.Minute, 15*time.Second), func(c *station.Config) { c.Events = events })
+		drive := r.add(simdrive.Options{})
+		r.start()
+		ins := disc.Insertion{DriveKey: "SIM1", BootID: "boot-1", DiskSeq: 1}
+		d := slowDisc(t, "AWAY", 90, time.Minute)
+		must(t, drive.Insert(d))
+		events <- disc.DriveEvent{Kind: disc.EventInserted, Drive: drive.Info, Insertion: ins, Time: time.Now()}
+		r.readFar(d)
+		events <- disc.DriveEvent{Kind: disc.EventDriveGone, Drive: drive.Info, Time: time.Now()}
+		r.await(1, word(station.WordDriveGone))
+		sc := r.scan(station.ScanRequest{Code: "B-40", Drive: "SIM1"})
+		if sc.State != station.ScanWaits {
+			t.Errorf("the answer: %+v", sc)
+		}
+		// It comes back with its disc: that is nobody's arrival.
+		d.Damage().Heal(disc.Extent{Start: 4500, Count: 1})
+		events <- disc.DriveEvent{Kind: disc.EventDriveAdded, Drive: drive.Info, Time: time.Now()}
+		events <- disc.DriveEvent{Kind: disc.EventInserted, Drive: drive.Info, Insertion: ins, Time: time.Now()}
+		r.await(1, word(station.WordResumed))
+		if end, err := r.station.ScanEnd(t.Context(), sc.N); err != nil || end.State != station.ScanExpired {
+			t.Errorf("the scan in the end: %+v, %v", end, err)
+		}
+		r.await(1, func(n station.Notice) bool { return n.Final && n.Outcome == station.OutcomeDone })
 	})
 }

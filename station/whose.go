@@ -47,6 +47,9 @@ func (b *bay) whose(ctx context.Context, a *arrival, ask *Request) (*Request, er
 	if err != nil {
 		return nil, err
 	}
+	b.s.arrivals.mu.Lock()
+	a.told = w
+	b.s.arrivals.mu.Unlock()
 	return ask.with(w), nil
 }
 
@@ -129,6 +132,9 @@ func (b *bay) carried(a *arrival, id string, j *job) {
 	as.mu.Lock()
 	defer as.mu.Unlock()
 	a.id = id
+	if a.job == nil && a.word != a.told { // said while it was being recorded
+		as.void(a, "it came too late: the disc is recorded", fmt.Sprintf("say it with `ripstation annotate %.8s`", id))
+	}
 	for _, sc := range as.scans {
 		if sc.met == a.n && sc.State == ScanBound {
 			sc.ID = id

@@ -215,6 +215,9 @@ func (r *Rounds) Next(now time.Time) (next time.Time, any bool) {
 	return next, any
 }
 
+// Len is how many scans and arrivals are not decided.
+func (r *Rounds) Len() int { return len(r.log) }
+
 // Waiting is how many scans wait.
 func (r *Rounds) Waiting(now time.Time) int {
 	n := len(r.replay(now).waiting)
