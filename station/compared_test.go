@@ -2,6 +2,7 @@ package station_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -356,5 +357,42 @@ func TestComparedAndStoppedBeforeTheTrayOpened(t *testing.T) {
 	third.captured(first, catalog.Imaged, catalog.Compared)
 	if left, err := os.ReadDir(filepath.Join(r.dir, "spool")); err != nil || len(left) != 1 { // the lock
 		t.Errorf("the spool holds %v, %v", left, err)
+	}
+}
+
+// The place that it took in a batch is its carrier's, also when the station was
+// stopped in between; nothing of the batch is left under way.
+func TestComparedInABatch(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		r, drive, first, _ := burnt(t)
+		r.open("17")
+		d := slowly(t, r, first)
+		// Its arrival is told, and the story begins when a person asks for it.
+		must(t, drive.Insert(d.Disc))
+		must2(r.station.Rip(t.Context(), station.Request{Source: "SIM1"}))(t)
+		d.far(r)
+		want := 2
+		if restart {
+			r = r.again(r.bench, func(c *station.Config) { c.ComeBack = time.Nanosecond })
+			r.without(disc.EventInserted)
+			r.start()
+			must2(r.station.Rip(t.Context(), station.Request{Source: "SIM1"}))(t)
+			want = 1
+		}
+		r.ended(want, station.OutcomeAlready)
+		r.closeBatch()
+		var got []string
+		for _, x := range r.report("17").Discs {
+			got = append(got, fmt.Sprint(x.Place, " ", x.ID))
+		}
+		if len(got) != 1 || got[0] != "1 "+first {
+			t.Errorf("places %q, want one of %s", got, first)
+		}
+		r.await(1, word(station.WordShelf))
+		r.event(first, "batch 17, place 1")
+		r.carriers(1)
+		if ps, err := r.catalog.IntegrityCheck(t.Context()); err != nil || len(ps) > 0 {
+			t.Errorf("%v, %v", ps, err)
+		}
 	}
 }
