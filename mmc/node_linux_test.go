@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unsafe"
@@ -180,6 +181,8 @@ func stuckNode(t *testing.T) (n *Node, entered, release, left chan struct{}) {
 
 func TestStuckCallIsAbandoned(t *testing.T) {
 	n, _, release, left := stuckNode(t)
+	var freed atomic.Int64
+	n.free = func() { freed.Add(1) }
 	before := Abandoned()
 	data := make([]byte, 2048)
 	_, err := n.Do(t.Context(), read1(data))
@@ -196,6 +199,9 @@ func TestStuckCallIsAbandoned(t *testing.T) {
 	if !isOpen(n.fd) {
 		t.Error("the descriptor was closed under the kernel's feet")
 	}
+	if freed.Load() != 0 {
+		t.Error("the drive was given up to other processes with a call to it still out")
+	}
 	close(release)
 	<-left
 	for deadline := time.Now().Add(10 * time.Second); isOpen(n.fd); {
@@ -203,6 +209,11 @@ func TestStuckCallIsAbandoned(t *testing.T) {
 			t.Fatal("the descriptor stays open after the call came back")
 		}
 		time.Sleep(time.Millisecond)
+	}
+	for end := time.Now().Add(10 * time.Second); freed.Load() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the drive is never given up")
+		}
 	}
 	if !bytes.Equal(data, make([]byte, 2048)) {
 		t.Error("a call that was given up wrote to the caller's buffer")

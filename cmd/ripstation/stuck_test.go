@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -78,7 +79,8 @@ func TestServiceWithADriveThatHangs(t *testing.T) {
 	notify, words := notified(t)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), stuckConfig+"="+config, "NOTIFY_SOCKET="+notify, "WATCHDOG_USEC=300000")
-	cmd.Stderr = os.Stderr
+	var talk bytes.Buffer
+	cmd.Stderr = &talk
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +114,7 @@ func TestServiceWithADriveThatHangs(t *testing.T) {
 	select {
 	case err := <-ended:
 		if err != nil {
-			t.Errorf("after SIGTERM: %v", err)
+			t.Errorf("after SIGTERM: %v\n%s", err, talk.String())
 		}
 	case <-time.After(60 * time.Second):
 		t.Fatalf("it has not ended %s after SIGTERM", time.Since(told))
