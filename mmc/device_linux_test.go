@@ -175,8 +175,10 @@ func TestOpenThatHangs(t *testing.T) {
 		wantClass(t, err, disc.ClassWedged)
 		release()
 		synctest.Wait()
-		r.plug("sr0")
 		r.hangs.Store(nil)
+		_, err = r.open(sr0) // nobody uses it any more, and it is remembered
+		wantClass(t, err, disc.ClassWedged)
+		r.plug("sr0")
 		if err := r.must(sr0).Close(); err != nil {
 			t.Error(err)
 		}
