@@ -73,6 +73,7 @@ func newRigOn(t *testing.T, ctx context.Context, b *bench.Bench, more ...string)
 spool = %q
 catalog = %q
 socket = "/run/ripstation/ripstation.sock"
+reserve = "0B"
 %s
 [[store]]
 name = "archive"

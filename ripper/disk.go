@@ -88,10 +88,14 @@ const (
 	dirPerm  = 0o750
 )
 
+// fallocate is the system call, and what a test has in its place.
+var fallocate = unix.Fallocate
+
 // reserve has the file system set aside size bytes for f, so that the disc
 // cannot run out of room half-way, where beside it that many more must be
 // free. What is plainly too much is not tried: the
-// trying would take the room from all others for a while.
+// trying would take the room from all others for a while. Where a file system
+// cannot set room aside, f only gets its size; see Image.Reserved.
 func reserve(f *os.File, mode uint32, size, beside int64) error {
 	dir := filepath.Dir(f.Name())
 	need, free, err := room(f, dir, size)
@@ -100,33 +104,41 @@ func reserve(f *os.File, mode uint32, size, beside int64) error {
 		return fmt.Errorf("reserve %d bytes for %s: %w", size, f.Name(), err)
 	}
 	if need <= free {
-		err = unix.Fallocate(int(f.Fd()), mode, 0, size)
+		err = fallocate(int(f.Fd()), mode, 0, size)
 		for errors.Is(err, unix.EINTR) {
-			err = unix.Fallocate(int(f.Fd()), mode, 0, size)
+			err = fallocate(int(f.Fd()), mode, 0, size)
 		}
 	}
 	switch {
 	case need > free || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
 		return fmt.Errorf("reserve %d bytes in %s: %w: %d bytes are free; make room there, then try again (nothing was read)", need, dir, ErrNoSpace, free)
-	case errors.Is(err, unix.EOPNOTSUPP):
-		return fmt.Errorf("reserve %d bytes in %s: the file system there cannot reserve space; put the spool on ext4, xfs or btrfs: %w", need, dir, err)
+	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS):
+		return stretch(f, mode, size)
 	case err != nil:
 		return fmt.Errorf("reserve %d bytes for %s: %w", size, f.Name(), err)
 	}
 	return nil
 }
 
+// stretch gives f its size and no room.
+func stretch(f *os.File, mode uint32, size int64) error {
+	if mode&unix.FALLOC_FL_KEEP_SIZE != 0 {
+		return nil
+	}
+	if st, err := f.Stat(); err != nil || st.Size() >= size {
+		return err
+	}
+	return f.Truncate(size)
+}
+
 // room is how many bytes f still needs to have size, and how many are free.
 func room(f *os.File, dir string, size int64) (need, free int64, err error) {
 	var file unix.Stat_t
-	var fs unix.Statfs_t
 	if err := unix.Fstat(int(f.Fd()), &file); err != nil {
 		return 0, 0, err
 	}
-	if err := unix.Statfs(dir, &fs); err != nil {
-		return 0, 0, err
-	}
-	return max(size-file.Blocks*512, 0), int64(fs.Bavail) * fs.Bsize, nil
+	free, err = freeIn(dir)
+	return max(size-file.Blocks*512, 0), free, err
 }
 
 // lock makes the image this process's own until f is closed.

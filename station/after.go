@@ -9,7 +9,10 @@ import (
 )
 
 // retries counts how often a story was told for one insertion without an end.
-type retries struct{ changed, trouble int }
+type retries struct {
+	changed, trouble, full int
+	failed                 *failedEnd // how the last one ended, when it failed
+}
 
 // The most times that a bay takes a story up again by itself.
 const (
@@ -25,6 +28,9 @@ func (b *bay) after(ctx context.Context, out Outcome, err error, tries *retries)
 	}
 	id := b.viewID()
 	end := func(w Word, o Outcome, hint string) (time.Duration, bool) {
+		if o == OutcomeFailed {
+			return b.endFailed(id, w, err, hint, tries)
+		}
 		b.notice(Notice{ID: id, Word: w, Text: err.Error(), Hint: hint, Final: true, Outcome: o})
 		return 0, false
 	}
@@ -49,6 +55,12 @@ func (b *bay) after(ctx context.Context, out Outcome, err error, tries *retries)
 		return 0, false
 	case errors.Is(err, errNotThis):
 		return end(WordPaused, OutcomeTakenOut, "the disc's own story is told; this one is read as a new disc")
+	case errors.Is(err, errOnHold):
+		return end(WordOnHold, OutcomeNeedsYou, releaseHint(b.info()))
+	case errors.Is(err, errHeldAtStart):
+		return end(WordHeldAtStart, OutcomeNeedsYou, "to have it read: `ripstation rip "+driveWord(b.info())+"`, or take it out and put it in again")
+	case errors.Is(err, errStays):
+		return end(WordNeedsYou, OutcomeNeedsYou, "keep the disc; look at the spool's disk")
 	case errors.Is(err, errParked):
 		return end(WordNeedsYou, OutcomeNeedsYou, "keep the disc: its copy is not safe yet; mend the cause and restart the station")
 	case errors.Is(err, errUnfinished):
@@ -60,7 +72,7 @@ func (b *bay) after(ctx context.Context, out Outcome, err error, tries *retries)
 		return 0, false
 	case passing(err):
 		b.notice(Notice{ID: id, Word: WordWaitForSpace, Text: err.Error(), Hint: "the disc stays in the drive and goes on as soon as there is room; images leave when their copies are read back"})
-		return 30 * time.Second, true
+		return 0, true // in its turn: line.go
 	case class == disc.ClassChanged && tries.changed < maxChanged:
 		tries.changed++
 		return 0, true

@@ -41,12 +41,17 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h notRead, ask *Requ
 	if flip != "" {
 		hint = flip
 	}
+	if b.s.onRack(h.CarrierID) {
+		hint = strings.TrimPrefix(hint+"; put it back on the pending rack: its image is only on this station", "; ")
+	}
 	b.notice(Notice{ID: h.CarrierID, Word: word, Text: text, Hint: hint})
-	if err := b.open(ctx, d, s.ins, h.CarrierID, string(word)+": "+text, hint); err != nil {
+	s.identity = h.Identity // with its samples
+	if err := b.part(ctx, d, s, trayAlready, h.CarrierID, h.who.Item != "", string(word)+": "+text, hint); err != nil {
 		return "", err
 	}
-	b.sayFlip(flip, h.CarrierID)
-	b.gave(h.Identity, h.who.Item != "")
+	if b.s.cfg.Tray.of(trayAlready) == TrayEject {
+		b.sayFlip(flip, h.CarrierID)
+	}
 	return out, nil
 }
 
@@ -96,11 +101,8 @@ func (b *bay) looksTheSame(ctx context.Context, d Drive, s seen, h notRead, ask 
 	b.carried(s.arrival, id, nil)
 	hint := fmt.Sprintf("compare the two discs: is this one really item %s? ripstation show %.8s", ask.Item, id)
 	b.notice(Notice{ID: id, Word: WordLooksSame, Text: as, Hint: hint})
-	if err := b.open(ctx, d, s.ins, id, reason, hint); err != nil {
-		return "", err
-	}
-	b.gave(h.Identity, true)
-	return OutcomeNeedsYou, nil
+	s.identity = h.Identity // with its samples
+	return OutcomeNeedsYou, b.part(ctx, d, s, trayNeedsYou, id, true, reason, hint)
 }
 
 // waiting is the carrier that the disc of this item got when it came before and

@@ -23,6 +23,8 @@ type bay struct {
 	// unplugged: the drive has left; its node may be another one's by now.
 	unplugged bool
 
+	atStart disc.Insertion // what the watcher met when it started
+
 	// Only the story uses these, and there is one at a time; in between they are
 	// the bay's own.
 	given given
@@ -30,6 +32,7 @@ type bay struct {
 	// stayed are the insertions of one stay of a disc: the drive told of new ones,
 	// and nothing was seen to leave in between.
 	stayed []disc.Insertion
+	kept   *kept // the disc that is held here after its story
 }
 
 type asked struct {
@@ -42,6 +45,9 @@ type ejectAsked struct{ answer chan<- error }
 func newBay(s *Station, d disc.Drive) *bay {
 	b := &bay{s: s, drive: d, inbox: make(chan any, 1024)}
 	b.view = BayStatus{Drive: d, Word: WordEmpty}
+	if why := b.holds(); why != "" {
+		b.view.Word, b.view.Text, b.view.Hint = WordOnHold, why, releaseHint(d)
+	}
 	return b
 }
 
@@ -72,6 +78,8 @@ func (b *bay) send(m any) {
 			m.answer <- ErrBusy
 		case ejectAsked:
 			m.answer <- ErrBusy
+		case releaseAsked:
+			m.answer <- false
 		}
 	}
 }
@@ -99,7 +107,7 @@ type stay struct {
 // run is the bay's life: events in, at most one story under way.
 func (b *bay) run(ctx context.Context) {
 	st := &stay{b: b}
-	defer func() { st.stop(ctx, context.Canceled) }()
+	defer func() { st.stop(ctx, context.Canceled); b.s.line.leave(b) }()
 	for {
 		var done <-chan struct{}
 		if st.now != nil {
@@ -109,6 +117,7 @@ func (b *bay) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-st.again:
+			st.again = nil
 			st.start(ctx)
 		case <-done:
 			st.ended(ctx)
@@ -121,8 +130,11 @@ func (b *bay) run(ctx context.Context) {
 				m.answer <- st.asked(ctx, m.Request)
 			case anewAsked:
 				m.answer <- st.anew(ctx, m)
+			case releaseAsked:
+				m.answer <- st.release(ctx)
 			case ejectAsked:
 				cut := st.stop(ctx, errButton)
+				b.s.line.leave(b)
 				err := ErrStopping
 				answered := make(chan error, 1)
 				go func() { answered <- b.ejectByHand(ctx, cut) }()
@@ -151,8 +163,18 @@ func (st *stay) ended(ctx context.Context) {
 	t := st.now
 	st.now = nil
 	st.stays(t.ins)
-	if wait, retry := st.b.after(ctx, t.out, t.err, &st.tries); retry {
+	wait, retry := st.b.after(ctx, t.out, t.err, &st.tries)
+	switch {
+	case retry && passing(t.err):
+		st.again = st.b.s.line.wait(st.b, t.err, st.tries.full)
+		if surprising(t.err) {
+			st.tries.full++
+		}
+	case retry:
 		st.again = time.After(wait)
+	default:
+		st.b.s.line.leave(st.b)
+		st.failed(ctx)
 	}
 }
 
@@ -166,6 +188,7 @@ func (st *stay) stop(ctx context.Context, why error) (cut bool) {
 			t.cancel(why)
 			if _, back := await(ctx, st.b, t.done); !back {
 				st.now, st.again = nil, nil
+				st.b.s.line.leave(st.b)
 				return false
 			}
 			if cut = t.err != nil; cut {
@@ -196,6 +219,9 @@ func (st *stay) event(ctx context.Context, m disc.DriveEvent) {
 		st.tries, st.sound = retries{}, nil
 		st.stays(m.Insertion)
 		b.forgetID()
+		if m.AtStart {
+			b.foundAtStart(m.Insertion)
+		}
 		b.s.present(b.info().Key, st.ins)
 		st.start(ctx)
 	case disc.EventRemoved:
@@ -207,6 +233,7 @@ func (st *stay) event(ctx context.Context, m disc.DriveEvent) {
 			if st.now != nil {
 				return // it is there after all
 			}
+			b.forgetKept()
 		}
 		st.leaves()
 		b.s.present(b.info().Key, st.ins)
@@ -221,6 +248,7 @@ func (st *stay) event(ctx context.Context, m disc.DriveEvent) {
 		st.leaves()
 	case disc.EventEjectRequested:
 		if st.stop(ctx, errButton) {
+			b.s.line.leave(b)
 			b.notice(b.pressed())
 			st.again = time.After(b.s.cfg.ButtonGrace)
 		}
@@ -268,6 +296,7 @@ func (st *stay) left(ctx context.Context) bool {
 // leaves forgets the disc that was in the drive.
 func (st *stay) leaves() {
 	st.ins, st.ask, st.tries, st.sound, st.b.stayed = disc.Insertion{}, nil, retries{}, nil, nil
+	st.b.s.line.leave(st.b)
 }
 
 // longStay bounds how many insertions of one stay are remembered.
@@ -338,7 +367,15 @@ func (b *bay) begin(ctx context.Context, ins disc.Insertion, ask *Request) *tell
 		if ins != (disc.Insertion{}) && ins != t.ins {
 			ask = nil
 		}
+		if k := b.keptBefore(t.ins, ask); k != nil {
+			t.out = k.outcome()
+			b.s.batches.placed(t.ins)
+			return
+		}
 		b.s.batches.arrive(ctx, b.info(), t.ins)
+		if t.err = b.mayBegin(t.ins); t.err != nil {
+			return
+		}
 		if t.out, t.err = b.story(ctx, d, t.ins, ask); t.err == nil {
 			b.s.batches.placed(t.ins)
 		}
@@ -371,6 +408,9 @@ func await[T any](ctx context.Context, b *bay, c <-chan T) (v T, back bool) {
 // that one be begun.
 func (b *bay) accept(r Request, now *telling) error {
 	if now == nil {
+		if why := b.holds(); why != "" {
+			return fmt.Errorf("%w: %s; %s", errOnHold, why, releaseHint(b.info()))
+		}
 		return nil
 	}
 	j := b.s.job(b.viewID())

@@ -41,6 +41,7 @@ const (
 	sceneDVDR     = "recordable"
 	sceneEqual    = "a recordable that is held"        // its images are equal
 	sceneOther    = "a recordable that looks like one" // in all samples
+	scenePending  = "the store is dark until the tray has opened"
 )
 
 // killedBatch is open during every life.
@@ -105,12 +106,19 @@ func child(dir string) int {
 	if err != nil {
 		return fail(err)
 	}
+	dark := &gate{}
 	if err := r.build(context.Background(), func(c *station.Config) {
+		c.Failures = 3
 		switch scene {
 		case sceneImaged:
 			c.Eject = station.EjectImaged
 		case sceneReadBack:
 			c.Eject = station.EjectReadBack
+		case scenePending:
+			c.WhenDark, c.DarkAfter = station.DarkPending, 30*time.Millisecond
+			dark.Store = c.Stores[0].Store
+			dark.shut.Store(true)
+			c.Stores[0].Store = dark
 		case sceneTwo:
 			c.Stores = append(c.Stores, station.Store{Store: usb})
 		}
@@ -175,6 +183,9 @@ func child(dir string) int {
 			settled = settled && j.Step == station.StepDone
 		}
 		over := os.Getenv("RIPSTATION_TEST_EMPTY") != "" || drive.Ejects() > 0
+		if over {
+			dark.shut.Store(false)
+		}
 		if l, err := r.catalog.List(ctx, catalog.Filter{}); err == nil && settled && over && told(scene, l) &&
 			!slices.ContainsFunc(l, func(s catalog.Summary) bool { return !readBack(s.Copies, len(r.cfg.Stores)) }) {
 			return end()

@@ -193,6 +193,7 @@ func (s *Station) letGo(j *job) error {
 	s.say(Notice{ID: j.ID, Word: WordReleased, Text: "its image is the one that is held already, so it is not kept a second time"})
 	crashpoint.Here("spool-released")
 	close(j.released)
+	s.line.left()
 	j.open()
 	return s.forget(j)
 }

@@ -87,9 +87,25 @@ func (st Store) notes() []string {
 
 // Config is what a station is built from.
 type Config struct {
-	Spool   string // folder of the jobs
-	Stores  []Store
-	Eject   EjectWhen
+	Spool  string // folder of the jobs
+	Stores []Store
+	Eject  EjectWhen
+	// WhenDark: what becomes of a disc while a required store takes nothing.
+	// Empty means hold.
+	WhenDark WhenDark
+	// DarkAfter is how long a store must have taken nothing to be dark. Zero
+	// means 10 min.
+	DarkAfter time.Duration
+	// Tray says, by how a disc's stay ended, whether it is given back or held.
+	Tray Trays
+	// StartDisc: what becomes of a disc that lies in a drive at start and has no
+	// job. Empty means rip.
+	StartDisc StartDisc
+	// Failures is how many discs in a row may fail or come out incomplete in one
+	// drive until it is on hold; 0: any number.
+	Failures int
+	// Reserve is how many bytes stay free in the spool beside the images.
+	Reserve int64
 	Retries int // further tries of a sector that failed
 	// ReadProtected: image discs that declare copy protection, too; otherwise
 	// they end as NEEDS YOU.
@@ -198,6 +214,32 @@ func (c *Config) validate() error {
 		c.Recordable = RecordableCompare
 	default:
 		return fmt.Errorf("station: identity.recordable is %q; it can be compare or samples", c.Recordable)
+	}
+	switch c.WhenDark {
+	case "":
+		c.WhenDark = DarkHold
+	case DarkHold, DarkPending:
+	default:
+		return fmt.Errorf("station: eject.when_store_dark is %q; it can be hold or pending", c.WhenDark)
+	}
+	switch c.StartDisc {
+	case "":
+		c.StartDisc = StartRip
+	case StartRip, StartHold:
+	default:
+		return fmt.Errorf("station: start.disc is %q; it can be rip or hold", c.StartDisc)
+	}
+	if c.Failures < 0 || c.Failures > maxFailures {
+		return fmt.Errorf("station: drives.failures is %d; it is from 0 to %d", c.Failures, maxFailures)
+	}
+	if c.Reserve < 0 {
+		return fmt.Errorf("station: station.reserve is %d bytes", c.Reserve)
+	}
+	if c.DarkAfter <= 0 {
+		c.DarkAfter = 10 * time.Minute
+	}
+	if err := c.Tray.validate(); err != nil {
+		return err
 	}
 	if c.Operator == "" {
 		c.Operator = "unattended"

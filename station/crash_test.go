@@ -20,10 +20,10 @@ import (
 // starts it again: one record, one bag, no second reading of what is safe, no
 // second eject.
 func TestKilledAtEveryCrashPoint(t *testing.T) {
-	for _, scene := range []string{"", sceneImaged, sceneReadBack, sceneTwo, sceneDVDR} {
+	for _, scene := range []string{"", sceneImaged, sceneReadBack, sceneTwo, sceneDVDR, scenePending} {
 		for _, point := range crashpoint.Names() {
-			if scene == sceneImaged && point == "stored" || comparing[point] != nil {
-				continue // the record does not wait for the stores there; nothing is compared
+			if comparing[point] != nil || !reached(scene, point) {
+				continue // nothing is compared
 			}
 			t.Run(strings.TrimPrefix(scene+", "+point, ", "), func(t *testing.T) {
 				t.Parallel()
@@ -31,6 +31,19 @@ func TestKilledAtEveryCrashPoint(t *testing.T) {
 			})
 		}
 	}
+}
+
+// reached reports whether a scene comes by a crash point.
+func reached(scene, point string) bool {
+	switch point {
+	case "stored":
+		return scene != sceneImaged && scene != scenePending // the record does not wait for the stores there
+	case "pending", "off-rack":
+		return scene == scenePending
+	case "bays-written":
+		return scene != sceneDVDR && scene != sceneEqual && scene != sceneOther // discs without damage
+	}
+	return true
 }
 
 // TestKilledAtEveryPart kills the program after each part that a store took,
@@ -44,6 +57,10 @@ func TestKilledAtEveryPart(t *testing.T) {
 			})
 		}
 	}
+	t.Run("twice, pending", func(t *testing.T) {
+		t.Parallel()
+		killed(t, scenePending, "pending", "pending", "eject-intended", "off-rack", "off-rack")
+	})
 	t.Run("twice", func(t *testing.T) {
 		t.Parallel()
 		killed(t, sceneTwo, "part-sent:3", "part-sent:4", "sealed", "part-sent")
@@ -146,6 +163,21 @@ func killed(t *testing.T, scene string, points ...string) {
 	must(t, err)
 	if len(ps) > 0 {
 		t.Errorf("the catalog: %v", ps)
+	}
+	events, err := r.catalog.Events(t.Context(), l[0].ID)
+	must(t, err)
+	rack := ""
+	for _, e := range events {
+		if e.Type == catalog.EventTransfer {
+			rack += e.Detail[:6] + ";"
+		}
+	}
+	if want := map[string]string{scenePending: "ejecte;no lon;"}[scene]; rack != want {
+		t.Errorf("the events of the pending rack are %q", rack)
+	}
+	bays, err := os.ReadFile(filepath.Join(dir, "spool", "bays.json"))
+	if n := strings.Count(string(bays), `"outcome": "incomplete"`); n != 1 && scene != sceneDVDR {
+		t.Errorf("one incomplete disc counts %d times in a row: %v", n, err)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "spool", "*", "image.iso"))
 	must(t, err)

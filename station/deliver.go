@@ -21,7 +21,9 @@ var errParked = errors.New("a required copy cannot be finished")
 func (s *Station) deliver(j *job) {
 	j.mu.Lock()
 	started := j.delivering
-	j.delivering = true
+	if j.delivering = true; !started {
+		j.sent = time.Now()
+	}
 	j.mu.Unlock()
 	if started {
 		return
@@ -43,6 +45,8 @@ func (s *Station) courier(ctx context.Context, j *job) (err error) {
 	defer cancel()
 	effort, giveUp := context.WithCancel(ctx)
 	defer giveUp()
+	watch, blind := context.WithCancel(ctx) // whether a store is dark, while the tray waits
+	defer blind()
 	var posts, efforts sync.WaitGroup
 	defer posts.Wait()
 	defer func() {
@@ -50,6 +54,7 @@ func (s *Station) courier(ctx context.Context, j *job) (err error) {
 			cancel()
 			return
 		}
+		blind()
 		s.park(j, err) // the other copies go on
 	}()
 	if gone, err := s.compared(ctx, j); gone || err != nil {
@@ -70,35 +75,51 @@ func (s *Station) courier(ctx context.Context, j *job) (err error) {
 			}
 		})
 	}
+	var once sync.Once
+	commit := func() error {
+		if err := s.record(ctx, j); err != nil {
+			return err
+		}
+		once.Do(func() { close(gate) })
+		return nil
+	}
+	wait := trayWait{dark: s.darkness(watch, j, posts.Go), open: func() error {
+		err := commit()
+		if err == nil {
+			j.open()
+		}
+		return err
+	}}
 	if s.cfg.Eject == EjectImaged {
-		if err := s.record(ctx, j); err != nil {
+		if err := wait.open(); err != nil {
 			return err
 		}
-		close(gate)
-		j.open()
 	}
-	if err := s.collect(ctx, stored); err != nil {
+	if err := s.collect(ctx, stored, &wait); err != nil {
 		return err
 	}
-	if s.cfg.Eject != EjectImaged {
-		if err := s.markStored(ctx, j); err != nil {
-			return err
-		}
-		if err := s.record(ctx, j); err != nil {
-			return err
-		}
-		close(gate)
-	}
-	if s.cfg.Eject == EjectStored {
-		j.open()
-	}
-	if err := s.collect(ctx, proven); err != nil {
+	if err := s.markStored(ctx, j); err != nil {
 		return err
 	}
-	if s.cfg.Eject == EjectReadBack {
-		j.open()
+	if err := commit(); err != nil {
+		return err
 	}
+	if s.cfg.Eject != EjectReadBack {
+		j.open()
+		if err := s.offRack(ctx, j); err != nil {
+			return err
+		}
+	}
+	if err := s.collect(ctx, proven, &wait); err != nil {
+		return err
+	}
+	j.open()
+	if err := s.offRack(ctx, j); err != nil {
+		return err
+	}
+	blind()
 	// Best-effort stores get their chance while the room is not needed.
+	s.line.nudge()
 	rest := make(chan struct{})
 	posts.Go(func() { efforts.Wait(); close(rest) })
 	select {
@@ -149,15 +170,31 @@ func (j *job) open() {
 	}
 }
 
+// trayWait is what the tray does not wait for: once dark is closed, open is
+// called, once.
+type trayWait struct {
+	dark <-chan struct{}
+	open func() error
+}
+
 // collect waits for every required store's answer; the first error ends it.
-func (s *Station) collect(ctx context.Context, answers <-chan error) error {
+func (s *Station) collect(ctx context.Context, answers <-chan error, w *trayWait) error {
+	missing := 0
 	for _, d := range s.desks {
-		if !d.store.Required {
-			continue
+		if d.store.Required {
+			missing++
 		}
+	}
+	for missing > 0 {
 		select {
 		case err := <-answers:
 			if err != nil {
+				return err
+			}
+			missing--
+		case <-w.dark:
+			w.dark = nil
+			if err := w.open(); err != nil {
 				return err
 			}
 		case <-ctx.Done():

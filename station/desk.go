@@ -30,9 +30,10 @@ type desk struct {
 	errands  []*errand // all that are open
 	alarm    *time.Timer
 	alarmAt  time.Time
-	away     trouble // of the store
-	hopeless string  // the last failure that no waiting mends, of an image
-	locks    string  // what is wrong with the locks of its objects
+	away     trouble   // of the store
+	hopeless string    // the last failure that no waiting mends, of an image
+	locks    string    // what is wrong with the locks of its objects
+	took     time.Time // when it last took bytes of an image, or gave some back
 }
 
 // trouble is how often something has failed in a row, and when it is tried

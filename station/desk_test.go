@@ -22,6 +22,7 @@ func testDesk(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	s := &Station{cfg: Config{BackoffMin: time.Millisecond, BackoffMax: 5 * time.Millisecond, BackoffParked: time.Hour, Log: zerolog.Nop()}}
+	s.line = newLine(s)
 	return newDesk(s, Store{Store: d, Required: true})
 }
 

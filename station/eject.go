@@ -60,13 +60,6 @@ func (b *bay) farewell(ctx context.Context, d Drive, j *job) (Outcome, error) {
 	}
 	text = fmt.Sprintf("%s (%s). STORED IN %d OF %d", word, text, stored, len(b.s.cfg.Stores))
 	id := f.ID
-	if f.Eject == nil || f.Eject.Insertion != f.Insertion {
-		err := j.update(func(f *jobFile) { f.Eject = &intent{Insertion: f.Insertion, Time: time.Now().UTC()} })
-		if err != nil {
-			return "", err
-		}
-	}
-	crashpoint.Here("eject-intended")
 	hint := ""
 	switch {
 	case f.Compare.needless():
@@ -87,29 +80,51 @@ func (b *bay) farewell(ctx context.Context, d Drive, j *job) (Outcome, error) {
 	if flip != "" && hint == "" {
 		hint = flip
 	}
-	if err := b.open(ctx, d, f.Insertion, id, text, hint); err != nil {
+	if key := trayOf(out); b.s.cfg.Tray.of(key) == TrayHold && hasTray(d) {
+		b.hold(seen{ins: f.Insertion, identity: f.Identity}, key, id, text, hint)
+		return out, b.s.forget(j)
+	}
+	waits, err := b.s.intendEject(ctx, j)
+	if err != nil {
+		return "", err
+	}
+	opened := WordEjected
+	if waits != nil {
+		opened, text = WordPending, text+"; the copies go on by themselves"
+		hint = fmt.Sprintf("put the disc on the pending rack; `ripstation status` lists it until %s has its image", strings.Join(waits.Stores, " and "))
+		if flip != "" {
+			hint += "; " + flip
+		}
+	}
+	crashpoint.Here("eject-intended")
+	if err := b.openAs(ctx, d, f.Insertion, opened, id, text, hint); err != nil {
 		return "", err
 	}
 	b.sayFlip(flip, id)
 	b.gave(f.Identity, f.Carrier.Item != "")
 	crashpoint.Here("ejected")
-	if err := j.update(func(f *jobFile) { f.Eject.Done = true }); err != nil {
+	err = b.s.untilRecorded(ctx, j.ID, func() error { return j.update(func(f *jobFile) { f.Eject.Done = true }) })
+	if err != nil {
 		return "", err
 	}
 	return out, b.s.forget(j)
 }
 
-// open ejects the disc of one insertion and no other. One that has left
+func (b *bay) open(ctx context.Context, d Drive, ins disc.Insertion, id, text, hint string) error {
+	return b.openAs(ctx, d, ins, WordEjected, id, text, hint)
+}
+
+// openAs ejects the disc of one insertion and no other. One that has left
 // already needs no eject, and one that came back gets none. A tray that stays shut is told and tried again; it
 // never becomes a success.
-func (b *bay) open(ctx context.Context, d Drive, ins disc.Insertion, id, text, hint string) error {
+func (b *bay) openAs(ctx context.Context, d Drive, ins disc.Insertion, opened Word, id, text, hint string) error {
 	opening := func(on bool) {
 		b.mu.Lock()
 		b.opening = on
 		b.mu.Unlock()
 	}
 	gone := func() {
-		b.notice(Notice{ID: id, Word: WordEjected, Text: text + ". The disc or its drive is not there any more", Hint: hint})
+		b.notice(Notice{ID: id, Word: opened, Text: text + ". The disc or its drive is not there any more", Hint: hint})
 	}
 	if b.back {
 		b.staysShut(id, text)
@@ -130,11 +145,10 @@ func (b *bay) open(ctx context.Context, d Drive, ins disc.Insertion, id, text, h
 		opening(true)
 		err = d.Eject(ctx)
 		if err == nil {
-			word := WordEjected
-			if t, ok := d.(interface{ HasTray() bool }); ok && !t.HasTray() {
-				word = WordFinished
+			if !hasTray(d) && opened == WordEjected {
+				opened = WordFinished
 			}
-			b.notice(Notice{ID: id, Word: word, Text: text, Hint: hint})
+			b.notice(Notice{ID: id, Word: opened, Text: text, Hint: hint})
 			return nil
 		}
 		opening(false)

@@ -144,11 +144,7 @@ func (b *bay) refuse(ctx context.Context, d Drive, s seen, ask *Request) (Outcom
 	}
 	b.carried(s.arrival, carrier.ID, nil)
 	b.notice(Notice{ID: carrier.ID, Word: WordNeedsYou, Text: s.refusal, Hint: s.hint})
-	if err := b.open(ctx, d, s.ins, carrier.ID, string(WordNeedsYou)+": "+s.refusal, s.hint); err != nil {
-		return "", err
-	}
-	b.gave(s.identity, carrier.Item != "")
-	return OutcomeNeedsYou, nil
+	return OutcomeNeedsYou, b.part(ctx, d, s, trayRefused, carrier.ID, carrier.Item != "", string(WordNeedsYou)+": "+s.refusal, s.hint)
 }
 
 // insertionID makes an id that is the same each time the same insertion is

@@ -72,6 +72,7 @@ type jobFile struct {
 	Checks       []disc.Check        `json:"checks"`
 	Eject        *intent             `json:"eject"`
 	Compare      *comparison         `json:"compare"` // null when it is not read to be compared
+	Pending      *pending            `json:"pending"` // null: it was not given back before the required stores had it
 	Created      time.Time           `json:"created"`
 	// Batch is the batch that was open when the disc came; the event of its place
 	// is in Events. Absent when none was.
@@ -95,7 +96,8 @@ type job struct {
 
 	looked     chan struct{} // holds one while a bay finds out whether its disc is the job's
 	delivering bool
-	before     bool // taken up from before a restart
+	before     bool      // taken up from before a restart
+	sent       time.Time // when the courier had it in this life
 	roomAsked  bool
 	why        error // why it is parked
 	whySince   time.Time

@@ -27,6 +27,11 @@ func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *
 	if err != nil || j != nil {
 		return j, nil, ask, err
 	}
+	if anew == nil {
+		if err := b.heldAtStart(s, ask); err != nil {
+			return nil, nil, nil, err
+		}
+	}
 	v := verdictOn{}
 	if anew != nil && b.s.claim(b, anew.CarrierID) {
 		v.next = &held{Held: catalog.Held{CarrierID: anew.CarrierID, Item: anew.Carrier.Item}}

@@ -17,6 +17,14 @@ type between struct {
 	station.Drive
 	insertion func(station.Drive, context.Context) (disc.Insertion, error)
 	eject     func(station.Drive, context.Context) error
+	identify  func(station.Drive, context.Context) (disc.Disc, error)
+}
+
+func (d between) Identify(ctx context.Context) (disc.Disc, error) {
+	if d.identify == nil {
+		return d.Drive.Identify(ctx)
+	}
+	return d.identify(d.Drive, ctx)
 }
 
 func (d between) Insertion(ctx context.Context) (disc.Insertion, error) {

@@ -67,6 +67,21 @@ const (
 	WordScanned Word = "SCANNED"
 	// WordScanVoid: a scan got no disc, or nobody can say which one is its.
 	WordScanVoid Word = "SCAN VOID"
+	// WordPending is in the place of TAKE DISC OUT when a required store was dark
+	// and eject.when_store_dark is "pending".
+	WordPending Word = "TAKE OUT, PENDING RACK, IMAGE ONLY ON THIS STATION"
+	// WordOffRack is said of a disc on the pending rack when the required stores
+	// have its image.
+	WordOffRack Word = "MAY LEAVE THE PENDING RACK"
+	// WordHeld is said of a disc whose story has ended and whose tray stays shut
+	// because eject.* says "hold".
+	WordHeld Word = "DISC HELD"
+	// WordHeldAtStart is said of a disc that lay in the drive when the station
+	// started, has no job in the spool, and start.disc is "hold".
+	WordHeldAtStart Word = "HELD AT START"
+	// WordOnHold is said of a drive that begins no disc: drives.failures in a row
+	// failed or came out incomplete in it.
+	WordOnHold Word = "DRIVE ON HOLD"
 )
 
 // Notice is one step of a disc's story, as it happens.

@@ -21,13 +21,11 @@ func (b *bay) read(ctx context.Context, d Drive, j *job) (_ *intake, err error) 
 	if f.Step.atLeast(StepSealed) {
 		return nil, nil
 	}
-	img, err := ripper.OpenOrCreate(ctx, j.dir, f.Disc.Sectors)
-	if errors.Is(err, ripper.ErrNoSpace) && b.s.makeRoom() {
-		img, err = ripper.OpenOrCreate(ctx, j.dir, f.Disc.Sectors)
-	}
+	img, err := b.s.line.image(ctx, b, j, f.Disc.Sectors)
 	if err != nil {
 		return nil, err
 	}
+	b.s.line.leave(b)
 	in := &intake{img: img}
 	b.s.stream(j, img) // goes on until the courier takes over, or the story ends
 	defer func() {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"ripstation/archive"
@@ -205,31 +204,6 @@ func needs(f jobFile) (n []catalog.Need) {
 		}
 	}
 	return n
-}
-
-// passing reports whether a failure ends by itself or as soon as somebody
-// makes room: a full disk, a lock.
-func passing(err error) bool {
-	return errors.Is(err, catalog.ErrBusy) || errors.Is(err, catalog.ErrFull) || errors.Is(err, ripper.ErrNoSpace) ||
-		errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
-}
-
-// untilRecorded tries a write again while its failure is a passing one.
-func (s *Station) untilRecorded(ctx context.Context, id string, write func() error) error {
-	wait := s.cfg.BackoffMin
-	for {
-		err := write()
-		if err == nil || !passing(err) {
-			return err
-		}
-		s.say(Notice{ID: id, Word: WordWaitForSpace, Text: err.Error(), Hint: "make room on the disk of the spool and the catalog; nothing is lost meanwhile, and it goes on by itself"})
-		select {
-		case <-time.After(wait):
-			wait = min(2*wait, s.cfg.BackoffMax)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }
 
 // recordAttempt records a capture that gave no image. A story told again for

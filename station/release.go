@@ -35,6 +35,7 @@ func (s *Station) release(j *job) error {
 		}
 	}
 	close(j.released)
+	s.line.left()
 	// No tray says that an image file has left. After a restart its job stays until the
 	// file's story or the next event of a drive clears it: forgotten sooner, the
 	// same file would be read again under another id.

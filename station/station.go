@@ -22,6 +22,8 @@ type Station struct {
 	spool   *spool
 	desks   []*desk // one a store, in the config's order
 	batches *batches
+	line    *line  // who waits for room in the spool
+	books   *books // what is kept of the bays
 
 	mu       sync.Mutex
 	bays     map[string]*bay // by drive key
@@ -43,7 +45,7 @@ func New(cfg Config) (*Station, error) {
 	}
 	s := &Station{cfg: cfg, started: time.Now().UTC(), bays: map[string]*bay{}, jobs: map[string]*job{}, claims: map[string]*bay{},
 		ready: make(chan struct{}), ended: make(chan struct{}), discs: map[string]disc.Insertion{}}
-	s.spool = &spool{dir: cfg.Spool}
+	s.spool, s.line, s.books = &spool{dir: cfg.Spool}, newLine(s), newBooks(s)
 	s.batches = newBatches(s)
 	s.arrivals = newArrivals(s)
 	for _, st := range cfg.Stores {
@@ -69,6 +71,7 @@ func (s *Station) Run(ctx context.Context) error {
 		close(s.ended)
 	}()
 
+	s.books.load()
 	jobs, broken, err := s.spool.jobs()
 	if err != nil {
 		return err
@@ -97,6 +100,7 @@ func (s *Station) Run(ctx context.Context) error {
 	}
 	s.start(s.batches.run)
 	s.start(s.arrivals.run)
+	s.start(s.line.run)
 	for _, d := range s.desks {
 		s.start(func(ctx context.Context) { s.mail(ctx, d) })
 		s.start(func(ctx context.Context) { s.endUploads(ctx, d) })

@@ -26,6 +26,10 @@ type Status struct {
 	GivenUp int64 `json:"drive_calls_given_up"`
 	// LeftAlone are folders of the spool that a person has to look at.
 	LeftAlone []LeftAlone `json:"left_alone"`
+	// Pending are the discs on the pending rack, the oldest first: they were
+	// given back, and their images are only here.
+	Pending []PendingStatus `json:"pending"`
+	Spool   SpoolStatus     `json:"spool"`
 }
 
 // BayStatus is one drive and what is being done in it.
@@ -38,6 +42,10 @@ type BayStatus struct {
 	ID       string     `json:"id"` // the carrier in it, empty if none
 	Progress *Progress  `json:"progress"`
 	Since    time.Time  `json:"since"`
+	// Failures are the discs in a row that failed or came out incomplete in it.
+	Failures int `json:"failures_in_a_row"`
+	// OnHold says why no disc is begun in it; empty when it is not on hold.
+	OnHold string `json:"on_hold"`
 }
 
 // JobStatus is one disc whose image is still in the spool.
@@ -80,7 +88,7 @@ type StoreStatus struct {
 
 // Status tells what the station is doing now.
 func (s *Station) Status() Status {
-	st := Status{Time: time.Now().UTC(), Bays: []BayStatus{}, Jobs: []JobStatus{}, Stores: []StoreStatus{}, Batches: []BatchStatus{}, Scans: []Scan{}, Notes: []string{}, LeftAlone: []LeftAlone{}}
+	st := Status{Time: time.Now().UTC(), Bays: []BayStatus{}, Jobs: []JobStatus{}, Stores: []StoreStatus{}, Batches: []BatchStatus{}, Scans: []Scan{}, Notes: []string{}, LeftAlone: []LeftAlone{}, Pending: []PendingStatus{}, Spool: s.spoolStatus()}
 	s.batches.mu.Lock()
 	st.Batches = append(st.Batches, s.batches.view...)
 	s.batches.mu.Unlock()
@@ -102,10 +110,15 @@ func (s *Station) Status() Status {
 		v := b.view
 		v.Drive = b.drive
 		b.mu.Unlock()
+		r := s.books.row(v.Drive.Key)
+		v.Failures, v.OnHold = len(r.Failures), s.onHold(r)
 		st.Bays = append(st.Bays, v)
 	}
 	for _, j := range jobs {
 		st.Jobs = append(st.Jobs, j.status())
+		if p := s.pendingStatus(j); p != nil {
+			st.Pending = append(st.Pending, *p)
+		}
 	}
 	for _, d := range s.desks {
 		st.Stores = append(st.Stores, d.status(st.Jobs))
@@ -125,6 +138,7 @@ func (s *Station) Status() Status {
 		}
 	}
 	slices.SortFunc(st.Bays, func(a, b BayStatus) int { return cmp.Compare(a.Drive.Node+a.Drive.Key, b.Drive.Node+b.Drive.Key) })
+	slices.SortFunc(st.Pending, func(a, b PendingStatus) int { return a.Since.Compare(b.Since) })
 	slices.SortFunc(st.Jobs, func(a, b JobStatus) int { return a.Since.Compare(b.Since) })
 	return st
 }
@@ -169,14 +183,19 @@ func (b *bay) notice(n Notice) {
 func (b *bay) gone(w Word, text string) {
 	b.mu.Lock()
 	was := b.view.Word
-	if was != WordEjected || w != WordEmpty {
+	stays := (was == WordEjected || was == WordPending) && w == WordEmpty
+	if !stays {
 		b.view.ID = ""
 	}
 	b.mu.Unlock()
-	if was == w || (was == WordEjected && w == WordEmpty) {
+	hint := ""
+	if why := b.holds(); why != "" && w == WordEmpty {
+		w, text, hint = WordOnHold, why, releaseHint(b.info())
+	}
+	if was == w || stays {
 		return
 	}
-	b.notice(Notice{Word: w, Text: text})
+	b.notice(Notice{Word: w, Text: text, Hint: hint})
 }
 
 // shown is what the bay shows now.

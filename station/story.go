@@ -16,10 +16,16 @@ func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Reque
 		return "", err
 	}
 	seen.arrival = b.s.arrivals.meet(seen)
+	if k, err := b.stillHeld(ctx, d, seen, ask); k != nil || err != nil {
+		return k.outcome(), err
+	}
 	if err := b.cameBack(ctx, d, seen, ask); err != nil {
 		return "", err
 	}
 	if seen.refusal != "" {
+		if err := b.heldAtStart(seen, ask); err != nil {
+			return "", err
+		}
 		if ask, err = b.whose(ctx, seen.arrival, ask); err != nil {
 			return "", err
 		}
@@ -46,6 +52,7 @@ func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Reque
 	if err := b.seal(ctx, j, in); err != nil {
 		return "", err
 	}
+	b.tally(j)
 	b.s.deliver(j) // sends, records, reads back, lets go of the spool; also without a drive
 	if err := b.wait(ctx, j); err != nil {
 		return "", err

@@ -193,6 +193,7 @@ type politeReader struct {
 func (r *politeReader) Read(p []byte) (int, error) {
 	if r.read >= lookSlice {
 		r.read = 0
+		r.p.d.lives()
 		if err := r.p.d.giveWay(r.ctx, r.p.e); err != nil {
 			return 0, err
 		}

@@ -116,6 +116,9 @@ func (d *desk) back(w *waiter, err error) {
 		d.busy = nil
 	}
 	d.judge(w.e, err)
+	if w.bytes && err == nil {
+		d.took = time.Now()
+	}
 	if w.bytes && !w.given && err == nil && w.e.purpose != looking {
 		d.kept = w.e
 		d.wake(handover)
@@ -162,8 +165,8 @@ func (d *desk) pick(now time.Time) (best *waiter, soon time.Time) {
 		case !w.bytes:
 			return w, now
 		case d.busy != nil || d.pending >= inFlight:
-		case d.kept != nil && d.kept != w.e && d.kept.purpose <= w.e.purpose && !w.aged(now):
-		case best == nil || w.before(best, now):
+		case d.kept != nil && d.kept != w.e && d.rank(d.kept.purpose) <= d.rank(w.e.purpose) && !w.aged(now):
+		case best == nil || d.before(w, best, now):
 			best = w
 		}
 	}
@@ -175,12 +178,21 @@ func (w *waiter) aged(now time.Time) bool {
 	return now.Sub(w.since) > patience && (w.e.purpose != looking || w.e.begun)
 }
 
+// rank orders what errands are for. While a disc waits for room in the spool,
+// a read-back goes before discs that are being read: it lets an image leave.
+func (d *desk) rank(p purpose) int {
+	if p == looking && d.s.line.length() > 0 {
+		return 2*int(sending) + 1
+	}
+	return 2 * int(p)
+}
+
 // before reports whether w has its turn before v, who came earlier.
-func (w *waiter) before(v *waiter, now time.Time) bool {
+func (d *desk) before(w, v *waiter, now time.Time) bool {
 	if a, b := w.aged(now), v.aged(now); a || b {
 		return a && !b
 	}
-	c := cmp.Or(cmp.Compare(w.e.purpose, v.e.purpose), cmp.Compare(w.e.own.fails, v.e.own.fails))
+	c := cmp.Or(cmp.Compare(d.rank(w.e.purpose), d.rank(v.e.purpose)), cmp.Compare(w.e.own.fails, v.e.own.fails))
 	if c == 0 && w.e.purpose == sending {
 		c = cmp.Compare(w.e.left, v.e.left)
 	}
@@ -215,7 +227,7 @@ func (d *desk) giveWay(ctx context.Context, e *errand) error {
 	d.mu.Lock()
 	now := time.Now()
 	wanted := slices.ContainsFunc(d.waiting, func(w *waiter) bool {
-		return w.bytes && w.e.purpose < e.purpose && !w.e.own.next.After(now)
+		return w.bytes && d.rank(w.e.purpose) < d.rank(e.purpose) && !w.e.own.next.After(now)
 	})
 	if !wanted {
 		d.mu.Unlock()

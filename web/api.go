@@ -17,6 +17,7 @@
 //	POST scan               ScanRequest -> station.Scan
 //	POST scan/cancel        CancelRequest -> []station.Scan: what was taken back
 //	GET  scans              []station.Scan
+//	POST release            ReleaseRequest -> Released
 //	POST annotate/{id}      Annotation -> what Books.Annotate gives
 //	GET  review             station.Review
 //	POST accept, reject     Deciding -> []Settled
@@ -102,6 +103,16 @@ type Ripping struct {
 // EjectRequest names a drive by key or node.
 type EjectRequest struct {
 	Drive string `json:"drive"`
+}
+
+// ReleaseRequest names a drive that is on hold, by key or node.
+type ReleaseRequest struct {
+	Drive string `json:"drive"`
+}
+
+// Released says whether the drive was on hold.
+type Released struct {
+	Was bool `json:"was_on_hold"`
 }
 
 // Annotation is what a person says of a carrier. A nil field stays as it is,

@@ -161,6 +161,11 @@ func (c *Client) Eject(ctx context.Context, drive string) error {
 	return c.call(ctx, http.MethodPost, "eject", EjectRequest{Drive: drive}, &struct{}{})
 }
 
+// Release sets a drive free that is on hold.
+func (c *Client) Release(ctx context.Context, drive string) (out Released, err error) {
+	return out, c.call(ctx, http.MethodPost, "release", ReleaseRequest{Drive: drive}, &out)
+}
+
 // Notices gives what happens from now on: when it returns, the station
 // listens. The channel is closed when the station ends or ctx does.
 func (c *Client) Notices(ctx context.Context) (<-chan station.Notice, error) {

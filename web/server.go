@@ -66,6 +66,10 @@ func New(cfg Config) *Server {
 	handle(s, "eject", func(r *http.Request, in EjectRequest) (any, error) {
 		return struct{}{}, cfg.Station.Eject(r.Context(), in.Drive)
 	})
+	handle(s, "release", func(r *http.Request, in ReleaseRequest) (any, error) {
+		was, err := cfg.Station.Release(r.Context(), in.Drive)
+		return Released{Was: was}, err
+	})
 	handle(s, "annotate/{id}", func(r *http.Request, in Annotation) (any, error) {
 		return cfg.Books.Annotate(r.Context(), r.PathValue("id"), in)
 	})

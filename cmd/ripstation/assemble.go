@@ -58,11 +58,18 @@ func build(ctx context.Context, cfg *Config, cat *catalog.Catalog, h hands, log 
 		Catalog: cat, Open: h.open, Events: h.events, Hold: h.hold, Log: log, EjectRetry: time.Duration(cfg.Eject.Retry), GivenUp: mmc.Abandoned,
 		ScanHold: time.Duration(cfg.Identity.Hold), ScanSettle: time.Duration(cfg.Identity.Settle), DriveNames: cfg.Drives.Names,
 		SameOtherItem: station.SamePolicy(cfg.Identity.SameOtherItem), Recordable: station.RecordablePolicy(cfg.Identity.Recordable),
+		WhenDark: station.WhenDark(cfg.Eject.WhenStoreDark), DarkAfter: time.Duration(cfg.Eject.DarkAfter), Tray: cfg.Eject.trays(),
+		StartDisc: station.StartDisc(cfg.Start.Disc), Failures: cfg.Drives.Failures, Reserve: int64(cfg.Station.Reserve),
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &machine{st, &local{cfg: cfg, cat: cat, sight: st.BatchSight}}, nil
+}
+
+func (e EjectConfig) trays() station.Trays {
+	return station.Trays{Done: station.Tray(e.Done), Incomplete: station.Tray(e.Incomplete), Refused: station.Tray(e.Refused),
+		Already: station.Tray(e.Already), NeedsYou: station.Tray(e.NeedsYou), Failed: station.Tray(e.Failed)}
 }
 
 func (m *machine) close() error { return m.local.Close() }

@@ -54,6 +54,9 @@ func TestBadInput(t *testing.T) {
 		{[]string{"show", "abc", "--config", config}, exitFailed, []string{"nothing has been recorded yet"}},
 		{[]string{"status", "--config", config}, exitFailed, []string{"no station is running", "ripstation run"}},
 		{[]string{"eject", odd, "--config", config}, exitFailed, []string{"no optical drive"}},
+		{[]string{"drives", "release", odd, "--config", config}, exitFailed, []string{"no optical drive"}},
+		{[]string{"drives", "release", "--config", config}, exitUsage, []string{"release takes one argument, the drive"}},
+		{[]string{"drives", "relaese", "sr0", "--config", config}, exitUsage, []string{"relaese"}},
 		{[]string{"demo", "--dir", dir}, exitFailed, []string{"not a demonstration's folder"}},
 		{[]string{"demo", "--disc", odd, "--dir", filepath.Join(dir, "demo")}, exitFailed, []string{"904 bytes more"}},
 	} {

@@ -18,6 +18,7 @@ import (
 // meaning and defaults stand in config.example.toml.
 type Config struct {
 	Station  StationConfig  `toml:"station"`
+	Start    StartConfig    `toml:"start"`
 	Drives   DrivesConfig   `toml:"drives"`
 	Read     ReadConfig     `toml:"read"`
 	Eject    EjectConfig    `toml:"eject"`
@@ -32,16 +33,22 @@ type Config struct {
 type StationConfig struct {
 	Operator    string `toml:"operator"`
 	Spool       string `toml:"spool"`
+	Reserve     Size   `toml:"reserve"`
 	Catalog     string `toml:"catalog"`
 	Socket      string `toml:"socket"`
 	SocketGroup string `toml:"socket_group"`
 }
 
+type StartConfig struct {
+	Disc string `toml:"disc"`
+}
+
 type DrivesConfig struct {
-	Include []string          `toml:"include"`
-	Exclude []string          `toml:"exclude"`
-	Poll    Duration          `toml:"poll"`
-	Names   map[string]string `toml:"names"` // key or node, by name
+	Include  []string          `toml:"include"`
+	Exclude  []string          `toml:"exclude"`
+	Poll     Duration          `toml:"poll"`
+	Names    map[string]string `toml:"names"` // key or node, by name
+	Failures int               `toml:"failures"`
 }
 
 type ReadConfig struct {
@@ -52,8 +59,16 @@ type ReadConfig struct {
 }
 
 type EjectConfig struct {
-	When  string   `toml:"when"`
-	Retry Duration `toml:"retry"`
+	When          string   `toml:"when"`
+	Retry         Duration `toml:"retry"`
+	WhenStoreDark string   `toml:"when_store_dark"`
+	DarkAfter     Duration `toml:"dark_after"`
+	Done          string   `toml:"done"`
+	Incomplete    string   `toml:"incomplete"`
+	Refused       string   `toml:"refused"`
+	Already       string   `toml:"already"`
+	NeedsYou      string   `toml:"needs_you"`
+	Failed        string   `toml:"failed"`
 }
 
 type NamesConfig struct {

@@ -44,6 +44,14 @@ func (c *Config) validate() error {
 	v.oneOf("identity.recordable", c.Identity.Recordable, "compare", "samples")
 	v.oneOf("eject.when", c.Eject.When, "stored", "read-back", "imaged")
 	v.span("eject.retry", c.Eject.Retry, time.Second, time.Hour)
+	v.oneOf("eject.when_store_dark", c.Eject.WhenStoreDark, "hold", "pending")
+	v.span("eject.dark_after", c.Eject.DarkAfter, time.Minute, 30*24*time.Hour)
+	for key, tray := range map[string]string{"done": c.Eject.Done, "incomplete": c.Eject.Incomplete, "refused": c.Eject.Refused,
+		"already": c.Eject.Already, "needs_you": c.Eject.NeedsYou, "failed": c.Eject.Failed} {
+		v.oneOf("eject."+key, tray, "eject", "hold")
+	}
+	v.oneOf("start.disc", c.Start.Disc, "rip", "hold")
+	v.between("drives.failures", int64(c.Drives.Failures), 0, 1000)
 	if _, err := discname.Parse(c.Names.Template); err != nil {
 		v.add("names.template", "%v", err)
 	}

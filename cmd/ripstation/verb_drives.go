@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) drivesVerb() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "drives",
 		Short:   "List the optical drives and what is in them",
 		Example: "  ripstation drives\n  ripstation drives --json",
@@ -48,6 +48,8 @@ func (a *app) drivesVerb() *cobra.Command {
 			return w.Flush()
 		}),
 	}
+	cmd.AddCommand(a.releaseVerb())
+	return cmd
 }
 
 // bays are the running station's, else what the drives themselves say.

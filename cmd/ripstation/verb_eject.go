@@ -37,6 +37,10 @@ disc comes back.`,
 	}
 }
 
+func noSuchDrive(drive string) error {
+	return fmt.Errorf("%s is no optical drive; `ripstation drives` lists them", one(drive))
+}
+
 func eject(ctx context.Context, cfg *Config, drive string) error {
 	c, err := web.Dial(ctx, cfg.Station.Socket)
 	if err == nil {
@@ -48,7 +52,7 @@ func eject(ctx context.Context, cfg *Config, drive string) error {
 	}
 	path := nodePath(cfg.Drives.called(drive))
 	if !isOptical(path) {
-		return fmt.Errorf("%s is no optical drive; `ripstation drives` lists them", one(drive))
+		return noSuchDrive(drive)
 	}
 	node, err := mmc.OpenNode(path)
 	if err != nil {

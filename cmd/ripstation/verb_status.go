@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -87,6 +88,12 @@ func (a *app) printStatus(st station.Status) error {
 	for _, l := range st.LeftAlone {
 		fmt.Fprintf(w, "\nLEFT ALONE\t%s: %s\n", one(l.Folder), one(l.Reason))
 	}
+	if n := len(st.Pending); n > 0 {
+		fmt.Fprintf(w, "\nPENDING RACK: %s, whose image is only on this station\nID\tITEM\tLABEL\tSINCE\tNOT YET IN\n", discs(n))
+		for _, p := range st.Pending {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", short(p.ID), orDash(&p.Item), orDash(&p.Label), moment(p.Since), one(strings.Join(p.Stores, ", ")))
+		}
+	}
 	fmt.Fprintln(w, "\nSTORE\tREQUIRED\tWAITING\tOLDEST\t")
 	for _, s := range st.Stores {
 		oldest := "-"
@@ -110,6 +117,14 @@ func (a *app) printStatus(st station.Status) error {
 			fmt.Fprintf(a.out, "%s: %s\n", one(s.Name), one(n))
 		}
 	}
+	for _, b := range st.Bays {
+		if b.OnHold != "" && b.Word != station.WordOnHold {
+			fmt.Fprintf(a.out, "%s is on hold: %s\n", one(b.Drive.Node), one(b.OnHold))
+		}
+	}
+	if s := st.Spool; s.Waiting > 0 {
+		fmt.Fprintf(a.out, "%s waiting for space in the spool: %s free, of which %s stay free\n", drivesAre(s.Waiting), size(s.Free), size(s.Reserve))
+	}
 	return nil
 }
 
@@ -119,6 +134,13 @@ func driveCalled(b station.BayStatus) string {
 		return one(b.Drive.Node)
 	}
 	return one(b.Drive.Node) + " (" + one(b.Name) + ")"
+}
+
+func drivesAre(n int) string {
+	if n == 1 {
+		return "1 drive is"
+	}
+	return fmt.Sprintf("%d drives are", n)
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -5,6 +5,7 @@ package simbench
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -125,6 +126,15 @@ func (b *Bench) info(s *Slot) disc.Drive {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return s.Info
+}
+
+// Found tells of the disc that lies in a drive as a watcher does that has just
+// been started, and knows nothing of how it got there.
+func (b *Bench) Found(s *Slot) {
+	b.mu.Lock()
+	b.queue = slices.DeleteFunc(b.queue, func(e disc.DriveEvent) bool { return e.Kind == disc.EventInserted && e.Drive.Key == s.Info.Key })
+	b.mu.Unlock()
+	b.push(disc.DriveEvent{Kind: disc.EventInserted, Drive: s.Info, Insertion: b.insertion(s), AtStart: true})
 }
 
 // push never blocks: a drive calls it in the middle of a command.
