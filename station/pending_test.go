@@ -135,7 +135,7 @@ func TestDarkStoreHoldsByDefault(t *testing.T) {
 func TestSlowStoreIsNotDark(t *testing.T) {
 	r := newRig(t)
 	r.cfg.WhenDark, r.cfg.DarkAfter = station.DarkPending, 400*time.Millisecond
-	r.cfg.Stores[0].Store = slow{r.cfg.Stores[0].Store, 100 * time.Millisecond}
+	r.cfg.Stores[0].Store = lazy{r.cfg.Stores[0].Store, 100 * time.Millisecond}
 	drive := r.add(simdrive.Options{})
 	r.start()
 	must(t, drive.Insert(simdrive.PressedCD(iso(t, "SLOW", 303, 6000), 6000)))
@@ -145,22 +145,22 @@ func TestSlowStoreIsNotDark(t *testing.T) {
 	}
 }
 
-type slow struct {
+type lazy struct {
 	archive.Store
 	part time.Duration
 }
 
-func (s slow) Begin(ctx context.Context, key string, size int64) (archive.Upload, error) {
+func (s lazy) Begin(ctx context.Context, key string, size int64) (archive.Upload, error) {
 	u, err := s.Store.Begin(ctx, key, size)
-	return slowUpload{u, s.part}, err
+	return lazyUpload{u, s.part}, err
 }
 
-type slowUpload struct {
+type lazyUpload struct {
 	archive.Upload
 	part time.Duration
 }
 
-func (u slowUpload) PartFrom(ctx context.Context, n int, src io.ReaderAt, crc uint64) error {
+func (u lazyUpload) PartFrom(ctx context.Context, n int, src io.ReaderAt, crc uint64) error {
 	select {
 	case <-time.After(u.part):
 	case <-ctx.Done():
