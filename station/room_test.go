@@ -81,6 +81,9 @@ func TestDrivesWaitForRoomInTurn(t *testing.T) {
 			}
 		}
 		st := r.station.Status()
+		for end := time.Now().Add(patience); st.Spool.Waiting != 3 && time.Now().Before(end); st = r.station.Status() {
+			time.Sleep(time.Millisecond) // it is told a moment before it stands in the line
+		}
 		if st.Spool.Waiting != 3 || st.Spool.Reserve != 4e6 || st.Spool.Free <= 0 {
 			t.Errorf("the status says %+v", st.Spool)
 		}
