@@ -364,7 +364,11 @@ func (o *soak) reads() {
 			o.wrong("disc %d has %d sectors; %d were read in %d stays, and nothing had happened to it", p.no, p.m.Sectors(), read, len(p.stays))
 		}
 	}
+	vouched := int64(0)
 	for _, m := range o.ledger {
+		for _, e := range m.safe {
+			vouched += e.Count
+		}
 		end := m.piece.ended
 		again, looks := int64(0), int64(0)
 		for _, st := range m.piece.stays {
@@ -380,6 +384,7 @@ func (o *soak) reads() {
 			o.wrong("disc %d: %d of %d sectors that the ledger vouched for at %d were read again", m.piece.no, again, n, m.at)
 		}
 	}
+	o.t.Logf("the ledgers of broken off readings were asked %d times and vouched for %d sectors", len(o.ledger), vouched)
 }
 
 // long counts the sectors of a stay that reads of 16 and more have given since

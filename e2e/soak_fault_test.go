@@ -75,13 +75,15 @@ func (o *soak) fell(status int) {
 
 // hit notes for all discs in drives that something befell them.
 func (o *soak) hit(t trick) {
+	var under []*piece
 	for _, s := range o.slots {
 		if s.stay != nil {
-			if t != powerCut && t != powerShift { // what is safe is seen when the power is back
-				o.remember(s.stay.piece)
-			}
+			under = append(under, s.stay.piece)
 			s.stay.faults = append(s.stay.faults, t)
 		}
+	}
+	if t.class() != "store" && t != powerCut && t != powerShift { // what is safe then is seen when the power is back
+		o.remember(under...)
 	}
 }
 
@@ -195,11 +197,13 @@ func (o *soak) cut(exchange bool) {
 		o.t.Fatal(err)
 	}
 	o.install()
+	var under []*piece
 	for _, p := range o.script.pieces {
 		if len(p.stays) > 0 && !p.done {
-			o.remember(p)
+			under = append(under, p)
 		}
 	}
+	o.remember(under...)
 	o.launch("")
 }
 
@@ -235,26 +239,31 @@ type memory struct {
 	safe  []disc.Extent
 }
 
-// remember asks the ledger of a disc's job what is safe. What udev or the
-// station has read besides does not count.
-func (o *soak) remember(p *piece) {
-	if strings.Contains(p.kind, "/") {
-		return // its label and size are not its own
-	}
-	r, err := o.Guest.Run(o.ctx, "sh", "-c", `cd `+service+`/spool && for j in */job.json; do grep -q '"label": "'"$0"'"' $j && grep -q '"sectors": '"$1"',' $j && cat ${j%job.json}ledger; done; true`,
-		p.label, fmt.Sprint(p.m.Sectors()))
+// remember asks the ledgers of unfinished jobs what is safe of these discs.
+// What udev or the station has read besides does not count.
+func (o *soak) remember(pieces ...*piece) {
+	r, err := o.Guest.Run(o.ctx, "sh", "-c", `cd `+service+`/spool && for j in */job.json; do echo job; grep -m 1 '"label":' $j; grep -m 1 '"sectors": [0-9]' $j; cat ${j%job.json}ledger; done 2>/dev/null; true`)
 	if err != nil {
 		return // no guest, no ledger
 	}
-	m := memory{piece: p, at: o.Log.Mark()}
-	for line := range strings.Lines(r.Stdout) {
-		var e disc.Extent
-		var status string
-		if n, err := fmt.Sscanf(line, "%d %d %s", &e.Start, &e.Count, &status); n == 3 && err == nil && status == disc.StatusRead.String() {
-			m.safe = append(m.safe, e)
+	at := o.Log.Mark()
+	for job := range strings.SplitSeq(r.Stdout, "job\n") {
+		for _, p := range pieces {
+			// A label that two discs have says nothing.
+			if strings.Contains(p.kind, "/") || !strings.Contains(job, fmt.Sprintf("%q", p.label)) || !strings.Contains(job, fmt.Sprintf(`"sectors": %d,`, p.m.Sectors())) {
+				continue
+			}
+			m := memory{piece: p, at: at}
+			for line := range strings.Lines(job) {
+				var e disc.Extent
+				var status string
+				if n, err := fmt.Sscanf(line, "%d %d %s", &e.Start, &e.Count, &status); n == 3 && err == nil && status == disc.StatusRead.String() {
+					m.safe = append(m.safe, e)
+				}
+			}
+			o.ledger = append(o.ledger, m)
 		}
 	}
-	o.ledger = append(o.ledger, m)
 }
 
 func decode(text string, into any) error { return json.Unmarshal([]byte(text), into) }

@@ -428,7 +428,7 @@ func (o *soak) look() {
 		return
 	}
 	st, err := o.screen()
-	o.glance = time.Now().Add(8 * time.Second)
+	o.glance = time.Now().Add(12 * time.Second)
 	if err != nil {
 		o.note("the screen shows nothing: %v", err)
 		return
