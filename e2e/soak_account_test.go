@@ -369,6 +369,9 @@ func (o *soak) reads() {
 		for _, e := range m.safe {
 			vouched += e.Count
 		}
+		if len(m.safe) == 0 {
+			continue
+		}
 		end := m.piece.ended
 		again, looks := int64(0), int64(0)
 		for _, st := range m.piece.stays {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"ripstation/disc"
@@ -63,6 +64,9 @@ func (s *Station) Rip(ctx context.Context, r Request) (disc.Drive, error) {
 	}
 	b, err := s.find(r.Source)
 	if errors.Is(err, ErrNoDrive) && s.cfg.DriveNames[r.Source] == "" {
+		if s.watched(r.Source) {
+			return disc.Drive{}, fmt.Errorf("%q: %w: the station has not met it; it has just started, or leaves that drive alone: try again in a moment, `ripstation status` shows its drives", r.Source, ErrNoDrive)
+		}
 		b, err = s.adopt(ctx, r.Source)
 	}
 	if err != nil {
@@ -95,6 +99,13 @@ func (s *Station) answer(ctx context.Context, answer <-chan error) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// watched reports whether a source is a device that the watcher will tell of,
+// if anybody does: a bay of its own would be the drive's second owner.
+func (s *Station) watched(source string) bool {
+	info, err := os.Stat(source)
+	return s.cfg.Events != nil && err == nil && info.Mode()&os.ModeDevice != 0
 }
 
 // adopt makes a bay for a source the watcher does not know: an image file, or
