@@ -99,7 +99,8 @@ func (b *bay) looksTheSame(ctx context.Context, d Drive, s seen, h notRead, ask 
 		return "", err
 	}
 	b.carried(s.arrival, id, nil)
-	hint := fmt.Sprintf("compare the two discs: is this one really item %s? ripstation show %.8s", ask.Item, id)
+	hint := fmt.Sprintf("is it a further copy of item %s, or the wrong disc? To have it read: ripstation retry %.8s --drive %s; to leave it so: ripstation accept %.8s --reason TEXT",
+		ask.Item, id, b.info().Node, id)
 	b.notice(Notice{ID: id, Word: WordLooksSame, Text: as, Hint: hint})
 	s.identity = h.Identity // with its samples
 	return OutcomeNeedsYou, b.part(ctx, d, s, trayNeedsYou, id, true, reason, hint)

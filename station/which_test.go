@@ -226,6 +226,22 @@ func TestPressedUnderAnotherIdentifierIsHeld(t *testing.T) {
 	}
 }
 
+// What was not read is read when a person asks for it, as the carrier that says so.
+func TestHeldDiscIsReadWhenAPersonAsks(t *testing.T) {
+	r, drive := asking(t)
+	d := pressed(t, "ASKED", 210)
+	x := r.rip(drive, d, "B-17", 1, station.OutcomeDone)
+	y := r.rip(drive, d, "B-18", 2, station.OutcomeNeedsYou)
+	must(t, r.catalog.AskRetry(t.Context(), []string{y.ID}, "SIM1"))
+	z := r.rip(drive, d, "B-18", 3, station.OutcomeDone)
+	if z.ID != y.ID || r.show(y.ID).Image.Version != 1 {
+		t.Errorf("carrier %s, want %s", z.ID, y.ID)
+	}
+	r.carriers(2)
+	r.sameContent(x.ID, 1, y.ID, 1)
+	sameAsDisc(t, r.image(y.ID, 1), d)
+}
+
 func must2[T any](_ T, err error) func(*testing.T) {
 	return func(t *testing.T) { t.Helper(); must(t, err) }
 }
