@@ -28,7 +28,8 @@ const (
 	maxPlaces    = 1_000_000
 )
 
-func checkBatchName(name string) error {
+// CheckBatchName gives ErrInvalid for what cannot be the name of a batch.
+func CheckBatchName(name string) error {
 	if name == "" || len(name) > maxBatchName || strings.TrimSpace(name) != name || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
 		return invalid("batch name %q: it has 1 to %d bytes without control characters, and no blank at its ends", clamp(name, 64), maxBatchName)
 	}
@@ -39,7 +40,7 @@ func checkBatchName(name string) error {
 // before; again goes on with that one, behind its last place.
 func (c *Catalog) OpenBatch(ctx context.Context, name, by string, again bool) (Batch, error) {
 	op := fmt.Sprintf("open batch %s", clamp(name, 64))
-	if err := checkBatchName(name); err != nil {
+	if err := CheckBatchName(name); err != nil {
 		return Batch{}, fmt.Errorf("open a batch: %w", err)
 	}
 	now := formatTime(time.Now())

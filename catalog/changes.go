@@ -155,7 +155,7 @@ func (c *Changes) check() error {
 		return invalid("an event that changes a copy to %q", clamp(string(*c.State), 64))
 	case (c.Batch == nil) != (c.Place == nil):
 		return invalid("an event that gives a batch or a place, not both")
-	case c.Batch != nil && (checkBatchName(*c.Batch) != nil || *c.Place < 1 || *c.Place > maxPlaces):
+	case c.Batch != nil && (CheckBatchName(*c.Batch) != nil || *c.Place < 1 || *c.Place > maxPlaces):
 		return invalid("an event that gives place %d of batch %q", *c.Place, clamp(*c.Batch, 64))
 	case c.Added != nil && !c.Added.believable():
 		return invalid("an event that adds the file %q of %d bytes", clamp(c.Added.SHA256, 80), c.Added.Size)

@@ -113,6 +113,9 @@ func (l *local) BatchReport(ctx context.Context, name string) (catalog.BatchRepo
 }
 
 func (l *local) BatchOpen(ctx context.Context, in web.BatchOpen) (catalog.Batch, error) {
+	if err := catalog.CheckBatchName(in.Name); err != nil {
+		return catalog.Batch{}, fault(err)
+	}
 	if l.cat == nil { // a batch may be opened before the first disc comes
 		if err := atomicfile.MkdirAll(filepath.Dir(l.cfg.Station.Catalog), 0o750); err != nil {
 			return catalog.Batch{}, err

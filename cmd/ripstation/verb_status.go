@@ -112,6 +112,16 @@ func (a *app) printStatus(st station.Status) error {
 	for _, n := range st.Notes {
 		fmt.Fprintln(a.out, one(n))
 	}
+	for i, b := range st.Batches {
+		if i == 0 {
+			fmt.Fprintln(a.out)
+		}
+		text := one(b.Text)
+		if b.Told == nil {
+			text = "batch " + one(b.Name) + ": " + text
+		}
+		fmt.Fprintln(a.out, text)
+	}
 	for _, s := range st.Stores {
 		for _, n := range s.Notes {
 			fmt.Fprintf(a.out, "%s: %s\n", one(s.Name), one(n))
