@@ -24,9 +24,18 @@ func (c *Catalog) TakePlace(ctx context.Context, batch, carrier string, by ...Ag
 }
 
 func takePlace(ctx context.Context, tx *sql.Tx, batch, carrier string, by []Agent) (e Event, recorded bool, err error) {
-	b, err := mustBatch(ctx, tx, batch)
+	if err := CheckBatchName(batch); err != nil {
+		return e, false, err
+	}
+	b, ok, err := batches.one(ctx, tx, "WHERE name = ?", batch)
 	if err != nil {
 		return e, false, err
+	}
+	if !ok { // the job is from before this catalog: no place is lost for that
+		b = batches.row(batch, formatTime(time.Now()), "", formatTime(time.Now()), "", 1, 0, nil)
+		if err := batches.insert(ctx, tx, b.v...); err != nil {
+			return e, false, err
+		}
 	}
 	p, ok, err := places.one(ctx, tx, "WHERE batch = ? AND carrier = ? ORDER BY place LIMIT 1", batch, carrier)
 	if err != nil {
@@ -150,6 +159,15 @@ func (c *Catalog) KeepPlaces(ctx context.Context, carrier string, events []Event
 	}
 	return c.write(ctx, "keep the places of "+clamp(carrier, 64), func(tx *sql.Tx) error {
 		for _, e := range give {
+			// Somebody else's meanwhile: it was given on to the disc that this one turned
+			// out to be, or by an older catalog. The record says it when it comes.
+			taken, err := places.rows(ctx, tx, "WHERE batch = ? AND place = ?", *e.Changes.Batch, *e.Changes.Place)
+			if err != nil {
+				return err
+			}
+			if len(taken) > 0 {
+				continue
+			}
 			if err := placeOf(ctx, tx, carrier, e); err != nil {
 				return err
 			}

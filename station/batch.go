@@ -9,31 +9,29 @@ import (
 
 	"ripstation/catalog"
 	"ripstation/disc"
+	"ripstation/internal/crashpoint"
 )
 
-// batches knows which disc came while which batch was open, and tells what is to
-// be told of a batch: that a label contradicts, that its discs may go back.
+// batches tells what is to be told of a batch: that a label contradicts, that
+// its discs may go back. Which disc comes in which batch, the line knows.
 type batches struct {
-	s *Station
+	s    *Station
+	line line
 
-	mu    sync.Mutex
-	came  map[string]coming // by drive key: the disc in it
+	mu   sync.Mutex
+	view []BatchStatus
+	turn map[string]chan struct{} // by carrier: closed when its job has its place
+	news chan struct{}
+
+	// Only run uses these.
 	doubt map[string]bool   // what was told of labels, by carrier and words
-	view  []BatchStatus
 	seen  map[string]string // by batch: what its labels were held against last
-	news  chan struct{}
-}
-
-// coming is a disc that came while a batch was open.
-type coming struct {
-	ins    disc.Insertion
-	batch  string // empty when none was open
-	placed bool   // its carrier has its place, or it has no carrier
-	node   string
 }
 
 func newBatches(s *Station) *batches {
-	return &batches{s: s, came: map[string]coming{}, doubt: map[string]bool{}, seen: map[string]string{}, news: make(chan struct{}, 1)}
+	bs := &batches{s: s, doubt: map[string]bool{}, seen: map[string]string{}, turn: map[string]chan struct{}{}, news: make(chan struct{}, 1)}
+	bs.line = line{came: map[string]*coming{}, moved: make(chan struct{})}
+	return bs
 }
 
 // nudge has the batches looked at soon.
@@ -50,69 +48,120 @@ func (bs *batches) nudge() {
 func (bs *batches) heard(ctx context.Context, ev disc.DriveEvent) {
 	switch ev.Kind {
 	case disc.EventInserted:
-		bs.arrive(ctx, ev.Drive, ev.Insertion)
+		bs.arrive(ctx, ev.Drive, ev.Insertion, ev.Time)
 	case disc.EventRemoved, disc.EventDriveGone:
-		bs.mu.Lock()
-		delete(bs.came, ev.Drive.Key)
-		bs.mu.Unlock()
+		bs.line.left(ev.Drive.Key)
 		bs.nudge()
 	}
 }
 
-// arrive binds an insertion to the batch that is open now, once. The batch is
-// asked for under the lock, so that whoever sees the batch closed sees the disc
-// as well.
-func (bs *batches) arrive(ctx context.Context, d disc.Drive, ins disc.Insertion) {
-	bs.mu.Lock()
-	defer bs.mu.Unlock()
-	if had, there := bs.came[d.Key]; there && had.ins == ins {
-		return
-	}
-	name, err := bs.s.cfg.Catalog.OpenedBatch(ctx)
-	if err != nil && ctx.Err() == nil {
-		bs.s.cfg.Log.Error().Err(err).Str("drive", d.Key).Msg("which batch is open could not be read; this disc gets no place in one")
-	}
-	bs.came[d.Key] = coming{ins: ins, batch: name, node: d.Node}
+// arrive binds an insertion to the batch that is open now, once.
+func (bs *batches) arrive(ctx context.Context, d disc.Drive, ins disc.Insertion, told time.Time) {
+	bs.line.arrive(d, ins, when(time.Now(), told, bs.s.cfg.ScanSettle), func() string {
+		name, err := bs.s.cfg.Catalog.OpenedBatch(ctx)
+		if err != nil && ctx.Err() == nil {
+			bs.s.cfg.Log.Error().Err(err).Str("drive", d.Key).Msg("which batch is open could not be read; this disc gets no place in one")
+		}
+		return name
+	})
 }
 
 // of is the batch that was open when an insertion came.
 func (bs *batches) of(ins disc.Insertion) string {
-	bs.mu.Lock()
-	defer bs.mu.Unlock()
-	if c, there := bs.came[ins.DriveKey]; there && c.ins == ins {
+	if c := bs.line.of(ins); c != nil {
 		return c.batch
 	}
 	return ""
 }
 
-// placed says that nothing of an insertion is on its way to a place any more.
-func (bs *batches) placed(ins disc.Insertion) {
-	bs.mu.Lock()
-	if c, there := bs.came[ins.DriveKey]; there && c.ins == ins {
-		c.placed = true
-		bs.came[ins.DriveKey] = c
-	}
-	bs.mu.Unlock()
+// settled says that a story has come to its end: if the disc has no carrier by
+// now, it takes no place.
+func (bs *batches) settled(ins disc.Insertion) {
+	bs.line.settled(ins)
 	bs.nudge()
+}
+
+// queue has a job take its place as soon as those that came before it have
+// theirs; its reading does not wait for that.
+func (bs *batches) queue(j *job, ins disc.Insertion) {
+	c := bs.line.hold(ins)
+	if f := j.file(); f.Batch == "" || f.placed() {
+		bs.line.over(c)
+		return
+	}
+	done := make(chan struct{})
+	bs.mu.Lock()
+	bs.turn[j.ID] = done
+	bs.mu.Unlock()
+	bs.s.start(func(ctx context.Context) {
+		defer func() {
+			bs.mu.Lock()
+			if bs.turn[j.ID] == done {
+				delete(bs.turn, j.ID)
+			}
+			bs.mu.Unlock()
+			close(done)
+		}()
+		if bs.line.turn(ctx, c) != nil {
+			return // job.json names the batch: the place is taken at the next start
+		}
+		err := bs.place(ctx, j)
+		bs.line.over(c)
+		bs.nudge()
+		if err != nil && ctx.Err() == nil {
+			bs.unplaced(j, err)
+		}
+	})
+}
+
+// queued waits until a carrier's job has taken its place, if it is about to.
+func (bs *batches) queued(ctx context.Context, id string) error {
+	bs.mu.Lock()
+	done := bs.turn[id]
+	bs.mu.Unlock()
+	if done == nil {
+		return nil
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// attempt records a capture that gave no image when it is its turn to take a
+// place.
+func (bs *batches) attempt(ctx context.Context, a catalog.Attempt, record func(catalog.Attempt) error) error {
+	c := bs.line.hold(a.Capture.Insertion)
+	if c == nil {
+		return record(a)
+	}
+	if err := bs.line.turn(ctx, c); err != nil {
+		bs.line.letGo(c)
+		return err
+	}
+	a.Batch = c.batch
+	if err := record(a); err != nil {
+		bs.line.letGo(c)
+		return err
+	}
+	bs.line.over(c)
+	bs.nudge()
+	return nil
+}
+
+func (bs *batches) unplaced(j *job, err error) {
+	bs.s.say(Notice{ID: j.ID, Word: WordNeedsYou, Text: err.Error(), Hint: "the disc goes on all the same; look at its place with `ripstation batch report`"})
 }
 
 // place gives a job its place in the batch that its job.json names, and the job
 // the event of it. Told again, it changes nothing: the place is the carrier's,
 // and job.json names the batch before the place is taken.
 func (bs *batches) place(ctx context.Context, j *job) error {
-	e, err := bs.take(ctx, j)
-	if err == nil {
-		err = j.note(e)
-	}
-	return err
-}
-
-// take gives the job's carrier its place, and the event that the job is to note;
-// nil when there is nothing to note.
-func (bs *batches) take(ctx context.Context, j *job) (*catalog.Event, error) {
 	f := j.file()
-	if f.Batch == "" || f.placed() {
-		return nil, nil
+	if f.Batch == "" || f.placed() || f.Compare.needless() {
+		return nil
 	}
 	cap := f.Captures[len(f.Captures)-1]
 	by := []catalog.Agent{{Role: catalog.RoleOperator, Name: cap.Operator}, bs.s.agent(), {Role: catalog.RoleDrive, Name: driveName(cap.Drive)}}
@@ -123,23 +172,18 @@ func (bs *batches) take(ctx context.Context, j *job) (*catalog.Event, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("take a place in batch %s: %w", f.Batch, err)
+		return fmt.Errorf("take a place in batch %s: %w", f.Batch, err)
 	}
-	bs.nudge()
-	// What is recorded has its event already; what is sealed gets it from the
-	// catalog when it is recorded.
-	if recorded || f.Step.atLeast(StepSealed) {
-		return nil, nil
+	crashpoint.Here("place-taken")
+	if recorded {
+		return nil // it has its event already
 	}
-	return &e, nil
-}
-
-// note puts an event into a record that is not sealed yet.
-func (j *job) note(e *catalog.Event) error {
-	if e == nil {
-		return nil
-	}
-	return j.update(func(f *jobFile) { f.Events = append(f.Events, *e) })
+	return j.update(func(f *jobFile) {
+		// What is sealed stays as it is; its event comes when it is recorded.
+		if !f.Step.atLeast(StepSealed) && !f.placed() {
+			f.Events = append(f.Events, e)
+		}
+	})
 }
 
 // placed reports whether the job holds the event of its place.
@@ -157,11 +201,13 @@ func (bs *batches) takeUp(ctx context.Context, j *job) {
 		return // its places are the known carrier's by now
 	}
 	err := bs.s.cfg.Catalog.KeepPlaces(ctx, j.ID, f.Events)
-	if err == nil && !f.Step.atLeast(StepRecorded) {
+	// The place of a sealed image that is still to be compared goes to the disc
+	// that it is: what is recorded then takes it.
+	if err == nil && !f.Step.atLeast(StepRecorded) && !(f.Compare.open() && f.Step.atLeast(StepSealed)) {
 		err = bs.place(ctx, j)
 	}
 	if err != nil && ctx.Err() == nil {
-		bs.s.say(Notice{ID: j.ID, Word: WordNeedsYou, Text: err.Error(), Hint: "the disc goes on all the same; look at its place with `ripstation batch report`"})
+		bs.unplaced(j, err)
 	}
 }
 
@@ -169,14 +215,7 @@ func (bs *batches) takeUp(ctx context.Context, j *job) {
 // spool and the drives hold, and what the stores have to prove.
 func (s *Station) BatchSight(batch string) catalog.BatchSight {
 	sight := catalog.BatchSight{Required: BatchStores(s.cfg.Stores)}
-	bs := s.batches
-	bs.mu.Lock()
-	for _, key := range sortedKeys(bs.came) {
-		if c := bs.came[key]; c.batch == batch && batch != "" && !c.placed {
-			sight.Coming = append(sight.Coming, "the disc in "+nonEmpty(c.node, key)+" came in this batch and is not known yet")
-		}
-	}
-	bs.mu.Unlock()
+	sight.Coming = s.batches.line.waiting(batch)
 	s.mu.Lock()
 	jobs := make([]*job, 0, len(s.jobs))
 	for _, j := range s.jobs {

@@ -3,7 +3,6 @@ package station
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -190,8 +189,6 @@ func (b *bay) sayFlip(flip, id string) {
 	d := b.info()
 	b.s.say(Notice{ID: id, Drive: d.Key, Node: d.Node, Word: WordFlip, Text: flip})
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func nonEmpty(s, other string) string {
 	if s != "" {

@@ -95,6 +95,41 @@ func TestPlacesInTheOrderOfArrival(t *testing.T) {
 	}
 }
 
+// Places are in the order in which discs came, though one is known sooner than
+// another; a drive that never says what it holds stops nobody for long.
+func TestPlacesDoNotDependOnHowSoonADiscIsKnown(t *testing.T) {
+	r := newRig(t)
+	known := make(chan struct{})
+	slow := r.bench.Add(simdrive.Options{Serial: "SLOW", Log: func(e simdrive.Event) {
+		if e.Kind != simdrive.EventTray && e.Op == "READ(10)" {
+			<-known
+		}
+	}})
+	quick := r.add(simdrive.Options{})
+	r.start()
+	r.open("17")
+	must(t, slow.Insert(simdrive.PressedCD(iso(t, "SLOW", 340, 2000), 2000)))
+	r.await(1, word(station.WordInserted))
+	must(t, quick.Insert(simdrive.PressedCD(iso(t, "QUICK", 341, 2000), 2000)))
+	first := r.await(1, final) // it is read, stored and recorded before the other is known
+	if rep := r.report("17"); len(rep.Discs) != 0 || len(rep.Against) < 3 {
+		t.Errorf("%+v", rep)
+	}
+	r.closeBatch()
+	close(known)
+	second := r.await(2, final)
+	r.await(1, word(station.WordShelf))
+	rep := r.report("17")
+	if len(rep.Discs) != 2 || rep.Discs[0].ID != second.ID || rep.Discs[1].ID != first.ID {
+		t.Errorf("%+v", rep.Discs)
+	}
+	ps, err := r.catalog.IntegrityCheck(t.Context())
+	must(t, err)
+	if len(ps) > 0 {
+		t.Errorf("%v", ps)
+	}
+}
+
 // A disc that came before the close belongs to the batch though it was not known
 // yet, and until its proof is there nothing is said: not by a store that is away,
 // not after a restart. Then once.

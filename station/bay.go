@@ -369,15 +369,15 @@ func (b *bay) begin(ctx context.Context, ins disc.Insertion, ask *Request) *tell
 		}
 		if k := b.keptBefore(t.ins, ask); k != nil {
 			t.out = k.outcome()
-			b.s.batches.placed(t.ins)
+			b.s.batches.settled(t.ins)
 			return
 		}
-		b.s.batches.arrive(ctx, b.info(), t.ins)
+		b.s.batches.arrive(ctx, b.info(), t.ins, time.Time{})
 		if t.err = b.mayBegin(t.ins); t.err != nil {
 			return
 		}
 		if t.out, t.err = b.story(ctx, d, t.ins, ask); t.err == nil {
-			b.s.batches.placed(t.ins)
+			b.s.batches.settled(t.ins)
 		}
 	}()
 	return t

@@ -67,12 +67,19 @@ func (s *Station) compared(ctx context.Context, j *job) (gone bool, err error) {
 		return false, nil
 	}
 	if f.Compare.open() {
+		// Its place is taken by now, or will be by what is recorded.
+		if err := s.batches.queued(ctx, j.ID); err != nil {
+			return false, err
+		}
 		equal, why, err := s.equal(ctx, f)
 		switch {
 		case err != nil:
 			return false, fmt.Errorf("compare %s: %w", j.ID, err)
 		case equal == nil:
 			if err := s.keep(j, why); err != nil {
+				return false, err
+			}
+			if err := s.batches.place(ctx, j); err != nil {
 				return false, err
 			}
 		default:
@@ -147,7 +154,7 @@ func (s *Station) comparisonWith(f jobFile, h heldImage, named bool) catalog.Com
 	carrier.ID = h.Carrier
 	needs, events := s.said(&Request{word: f.Scan}, f.Drive, h.Carrier, named)
 	return catalog.Comparison{
-		Attempt: catalog.Attempt{Carrier: carrier, Disc: f.Disc, Identity: f.Identity, Capture: cap, Checks: f.Checks, PlaceOf: f.ID, Needs: needs,
+		Attempt: catalog.Attempt{Carrier: carrier, Disc: f.Disc, Identity: f.Identity, Capture: cap, Checks: f.Checks, Batch: f.Batch, PlaceOf: f.ID, Needs: needs,
 			Events: append([]catalog.Event{{Type: catalog.EventCapture, Time: cap.Ended, Outcome: catalog.EventSuccess, Detail: "compared: " + cap.Reason,
 				Objects: []string{h.bag() + "/" + imagePath}, Agents: []catalog.Agent{{Role: catalog.RoleOperator, Name: cap.Operator}, s.agent(), {Role: catalog.RoleDrive, Name: driveName(cap.Drive)}}}}, events...)},
 		Version: h.Version, Size: f.Sealed.Size, SHA512: f.Sealed.Digests.SHA512, Unrecorded: f.Sealed.Sectors.Unrecorded, Required: required(s.cfg.Stores),

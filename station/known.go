@@ -73,7 +73,7 @@ func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *
 	if f.Scan = b.s.arrivals.waiting(s.arrival); f.Scan == nil && ask != nil && ask.word != nil {
 		f.hear(b.s, ask.word)
 	}
-	j, err = b.newJob(ctx, f, s.arrival)
+	j, err = b.newJob(f, s.arrival)
 	return j, nil, ask, err
 }
 
@@ -134,7 +134,7 @@ func (b *bay) nextVersion(ctx context.Context, f *jobFile, id string, ask *Reque
 }
 
 // newJob puts a job into the spool, and gives its carrier its place in the batch.
-func (b *bay) newJob(ctx context.Context, f jobFile, a *arrival) (*job, error) {
+func (b *bay) newJob(f jobFile, a *arrival) (*job, error) {
 	b.s.claim(b, f.ID)
 	j, err := b.s.spool.create(f)
 	if err != nil {
@@ -148,15 +148,7 @@ func (b *bay) newJob(ctx context.Context, f jobFile, a *arrival) (*job, error) {
 	b.view.ID = j.ID
 	b.mu.Unlock()
 	crashpoint.Here("job-written")
-	place, err := b.s.batches.take(ctx, j)
-	if err != nil {
-		return nil, err
-	}
-	crashpoint.Here("place-taken")
-	if err := j.note(place); err != nil {
-		return nil, err
-	}
-	b.s.batches.placed(f.Insertion)
+	b.s.batches.queue(j, f.Insertion)
 	if c := f.Compare; c != nil {
 		b.notice(Notice{ID: j.ID, Word: WordComparing, Text: "it looks like " + name(c.With[0].Item, c.With[0].Carrier) +
 			"; discs of one recorder can look alike, so it is read in full and compared. Nothing of it is sent before that"})

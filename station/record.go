@@ -209,11 +209,9 @@ func needs(f jobFile) (n []catalog.Need) {
 // recordAttempt records a capture that gave no image. A story told again for
 // the same insertion records nothing new.
 func (s *Station) recordAttempt(ctx context.Context, a catalog.Attempt) error {
-	a.Batch = s.batches.of(a.Capture.Insertion)
-	err := s.untilRecorded(ctx, a.Carrier.ID, func() error { return s.cfg.Catalog.RecordCapture(ctx, a) })
-	if err == nil {
-		s.batches.placed(a.Capture.Insertion)
-	}
+	err := s.batches.attempt(ctx, a, func(a catalog.Attempt) error {
+		return s.untilRecorded(ctx, a.Carrier.ID, func() error { return s.cfg.Catalog.RecordCapture(ctx, a) })
+	})
 	if errors.Is(err, catalog.ErrConflict) {
 		return nil
 	}

@@ -45,7 +45,7 @@ func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*j
 			return nil, nil, err
 		}
 		if its {
-			return j, ask, b.goOn(ctx, j, s, ask, agree, elsewhere)
+			return j, ask, b.goOn(j, s, ask, agree, elsewhere)
 		}
 	}
 	return nil, ask, nil
@@ -113,7 +113,7 @@ func (b *bay) belongs(ctx context.Context, d Drive, s seen, j *job) (its bool, a
 // goOn takes a job up again with the disc that is in the drive now; agree
 // sample sectors say that it is the job's. In the drive that had it before it
 // is no arrival; elsewhere it is one.
-func (b *bay) goOn(ctx context.Context, j *job, s seen, ask *Request, agree int, elsewhere bool) error {
+func (b *bay) goOn(j *job, s seen, ask *Request, agree int, elsewhere bool) error {
 	f := j.file()
 	if elsewhere {
 		b.carried(s.arrival, j.ID, j)
@@ -128,12 +128,10 @@ func (b *bay) goOn(ctx context.Context, j *job, s seen, ask *Request, agree int,
 	if f.Step.atLeast(StepSealed) && ask != nil && ask.Item != "" && f.Carrier.Item == "" {
 		b.s.say(Notice{ID: j.ID, Word: WordIdentityNeeded, Text: fmt.Sprintf("its image was sealed before; item %q is not in its record", ask.Item), Hint: annotateHint(j.ID)})
 	}
-	// In another drive it is an arrival; it keeps the place that it has.
-	arrived := f.Insertion.DriveKey != s.ins.DriveKey
 	batch := b.s.batches.of(s.ins)
 	err := j.update(func(f *jobFile) {
 		f.Insertion, f.Drive = s.ins, s.drive
-		if arrived && f.Batch == "" {
+		if elsewhere && f.Batch == "" {
 			f.Batch = batch
 		}
 		if f.Step.atLeast(StepSealed) {
@@ -161,9 +159,6 @@ func (b *bay) goOn(ctx context.Context, j *job, s seen, ask *Request, agree int,
 	if err != nil {
 		return err
 	}
-	if err := b.s.batches.place(ctx, j); err != nil {
-		return err
-	}
-	b.s.batches.placed(s.ins)
+	b.s.batches.queue(j, s.ins) // a place that it has it keeps
 	return nil
 }
