@@ -13,10 +13,10 @@ import (
 )
 
 // batches tells what is to be told of a batch: that a label contradicts, that
-// its discs may go back. Which disc comes in which batch, the line knows.
+// its discs may go back. Which disc came in which batch, its line knows.
 type batches struct {
 	s    *Station
-	line line
+	line arrivalOrder
 
 	mu   sync.Mutex
 	view []BatchStatus
@@ -30,7 +30,7 @@ type batches struct {
 
 func newBatches(s *Station) *batches {
 	bs := &batches{s: s, doubt: map[string]bool{}, seen: map[string]string{}, turn: map[string]chan struct{}{}, news: make(chan struct{}, 1)}
-	bs.line = line{came: map[string]*coming{}, moved: make(chan struct{})}
+	bs.line = arrivalOrder{came: map[string]*coming{}, moved: make(chan struct{})}
 	return bs
 }
 

@@ -13,9 +13,9 @@ import (
 
 // Whoever came earlier has his turn earlier, whatever happens to the others: one
 // gets a carrier, one leaves, one is never known, one turns out to be none.
-func TestLine(t *testing.T) {
+func TestArrivalOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := line{came: map[string]*coming{}, moved: make(chan struct{})}
+		l := arrivalOrder{came: map[string]*coming{}, moved: make(chan struct{})}
 		ins := func(key string, n uint64) disc.Insertion {
 			return disc.Insertion{DriveKey: key, BootID: "b", DiskSeq: n}
 		}

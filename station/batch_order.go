@@ -27,9 +27,9 @@ type coming struct {
 // is reports whether an insertion is this arrival.
 func (c *coming) is(ins disc.Insertion) bool { return c.ins == ins || slices.Contains(c.told, ins) }
 
-// line is the order in which discs came. Places are taken in it, though one disc
+// arrivalOrder is the order in which discs came. Places are taken in it, though one disc
 // is known sooner than another.
-type line struct {
+type arrivalOrder struct {
 	mu    sync.Mutex
 	came  map[string]*coming // by drive key: the disc that lies in it
 	order []*coming          // that are not over, by time
@@ -40,7 +40,7 @@ type line struct {
 // whoever sees the batch closed sees the disc as well. A drive that tells of
 // another insertion before the first one's disc is known, and did not tell that
 // it left, tells of one arrival twice.
-func (l *line) arrive(d disc.Drive, ins disc.Insertion, at time.Time, open func() string) {
+func (l *arrivalOrder) arrive(d disc.Drive, ins disc.Insertion, at time.Time, open func() string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.came[d.Key]
@@ -62,7 +62,7 @@ func (l *line) arrive(d disc.Drive, ins disc.Insertion, at time.Time, open func(
 }
 
 // of is the disc of an insertion, nil when none came or it is not there any more.
-func (l *line) of(ins disc.Insertion) *coming {
+func (l *arrivalOrder) of(ins disc.Insertion) *coming {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c := l.came[ins.DriveKey]; c != nil && c.is(ins) {
@@ -73,7 +73,7 @@ func (l *line) of(ins disc.Insertion) *coming {
 
 // hold keeps an insertion's place for its carrier: its disc may leave. nil when
 // it takes none.
-func (l *line) hold(ins disc.Insertion) *coming {
+func (l *arrivalOrder) hold(ins disc.Insertion) *coming {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.came[ins.DriveKey]
@@ -85,7 +85,7 @@ func (l *line) hold(ins disc.Insertion) *coming {
 }
 
 // letGo gives up what hold kept.
-func (l *line) letGo(c *coming) {
+func (l *arrivalOrder) letGo(c *coming) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c.held = false; l.came[c.ins.DriveKey] != c {
@@ -93,7 +93,7 @@ func (l *line) letGo(c *coming) {
 	}
 }
 
-func (l *line) over(c *coming) {
+func (l *arrivalOrder) over(c *coming) {
 	if c == nil {
 		return
 	}
@@ -103,7 +103,7 @@ func (l *line) over(c *coming) {
 }
 
 // end takes one out of the order. l.mu is held.
-func (l *line) end(c *coming) {
+func (l *arrivalOrder) end(c *coming) {
 	c.over = true
 	l.order = slices.DeleteFunc(l.order, func(o *coming) bool { return o == c })
 	close(l.moved)
@@ -111,7 +111,7 @@ func (l *line) end(c *coming) {
 }
 
 // left takes note that a drive is empty.
-func (l *line) left(key string) {
+func (l *arrivalOrder) left(key string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.came[key]
@@ -122,7 +122,7 @@ func (l *line) left(key string) {
 }
 
 // settled ends an insertion that has got no carrier.
-func (l *line) settled(ins disc.Insertion) {
+func (l *arrivalOrder) settled(ins disc.Insertion) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c := l.came[ins.DriveKey]; c != nil && c.is(ins) && !c.held && !c.over {
@@ -132,7 +132,7 @@ func (l *line) settled(ins disc.Insertion) {
 
 // turn waits until those that came before have their places, or were waited for
 // long enough. It gives ctx's error when that ends first.
-func (l *line) turn(ctx context.Context, c *coming) error {
+func (l *arrivalOrder) turn(ctx context.Context, c *coming) error {
 	if c == nil {
 		return nil
 	}
@@ -166,7 +166,7 @@ func (l *line) turn(ctx context.Context, c *coming) error {
 }
 
 // waiting tells of a batch's discs that have no place yet, in words.
-func (l *line) waiting(batch string) (out []string) {
+func (l *arrivalOrder) waiting(batch string) (out []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.order {
