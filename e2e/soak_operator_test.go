@@ -452,7 +452,8 @@ func (o *soak) quiet() bool {
 	return true
 }
 
-// patience is how long a disc may be in a drive while nothing is wrong.
+// patience is how long a disc may be in a drive while nothing is wrong and
+// neither that drive nor the server has anything to do.
 const patience = 4 * time.Minute
 
 // heed does what a bay says.
@@ -479,10 +480,20 @@ func (o *soak) heed(s *slot, bay station.BayStatus) {
 		o.press(s, string(bay.Word))
 		return
 	}
-	if time.Since(st.in) > patience && time.Since(o.calm) > patience && len(o.active) == 0 {
+	if time.Since(st.in) > patience && time.Since(o.calm) > patience && len(o.active) == 0 && o.idle(s) {
 		o.wrong("disc %d is in %s for %s, the screen says %s: %s", st.piece.no, s.Name, time.Since(st.in).Round(time.Second), bay.Word, bay.Text)
 		o.press(s, "patience is at its end")
 	}
+}
+
+// idle reports that for so long a drive has read nothing for anybody, and the
+// server was asked for nothing: on a busy machine a guest is slow, not stuck.
+func (o *soak) idle(s *slot) bool {
+	reads := bench.ReadOf(s.Name, 0, 1<<31)
+	recent := o.Log.Since(s.stay.from, func(e bench.Event) bool {
+		return time.Since(e.At) < patience && (e.S3 != nil || reads(e))
+	})
+	return len(recent) == 0
 }
 
 // screen is what `status` shows.
