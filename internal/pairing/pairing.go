@@ -87,8 +87,7 @@ type Rounds struct {
 	now    []Outcome // decided at once, and not fetched yet
 }
 
-// insert puts an entry in its place. Nothing can come before the end of a
-// round that was judged.
+// insert puts an entry in its place.
 func (r *Rounds) insert(e entry) {
 	i := len(r.log)
 	for i > 0 && r.log[i-1].at.After(e.at) {
@@ -109,11 +108,7 @@ func (r *Rounds) Arrive(at time.Time, id ID, drive string) {
 	if r.meet(at, id, drive) {
 		return
 	}
-	if at.Before(r.floor) { // its round was judged without it
-		r.now = append(r.now, Outcome{ID: id, Arrival: true, Fate: Alone})
-		return
-	}
-	r.insert(entry{kind: arrived, at: at, id: id})
+	r.insert(entry{kind: arrived, at: at, id: id}) // before every open round when its own was judged without it
 }
 
 // Cancel takes back every scan that waits at this time, of rounds and of drives.
