@@ -190,7 +190,7 @@ func (j JobStatus) wanting() []Wanting {
 }
 
 // holding are the words of a bay that does not go on without a person.
-var holding = []Word{WordNeedsYou, WordDriveFault, WordEjectFailed, WordFailed}
+var holding = []Word{WordNeedsYou, WordDriveFault, WordEjectFailed, WordFailed, WordHeld, WordHeldAtStart, WordOnHold}
 
 func (b BayStatus) wanting() []Wanting {
 	if !slices.Contains(holding, b.Word) {
