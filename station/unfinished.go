@@ -107,7 +107,11 @@ func (b *bay) belongs(ctx context.Context, d Drive, s seen, j *job) (its bool, a
 		// nobody has said whose it is.
 		its = empty && f.Carrier.Item == ""
 	}
-	return its, agree, nil
+	whole := s.identity.Recordable && b.s.cfg.Recordable == RecordableCompare || len(samples) < disc.EnoughSamples
+	if its && f.Insertion != s.ins && !empty && whole {
+		its, err = b.soFar(ctx, d, j)
+	}
+	return its, agree, err
 }
 
 // goOn takes a job up again with the disc that is in the drive now; agree
@@ -130,13 +134,14 @@ func (b *bay) goOn(j *job, s seen, ask *Request, agree int, elsewhere bool) erro
 	}
 	batch := b.s.batches.of(s.ins)
 	err := j.update(func(f *jobFile) {
-		f.Insertion, f.Drive = s.ins, s.drive
+		f.Insertion = s.ins
 		if elsewhere && f.Batch == "" {
 			f.Batch = batch
 		}
 		if f.Step.atLeast(StepSealed) {
-			return
+			return // the record is composed of what is here, and may lie in a store already
 		}
+		f.Drive = s.drive
 		merge(&f.Carrier, ask)
 		if ask != nil && ask.word != nil && (f.Scan == nil || f.Scan.N != ask.word.N) {
 			f.hear(b.s, ask.word)

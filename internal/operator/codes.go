@@ -9,6 +9,9 @@ import (
 // as long as a disc may go unnoticed.
 const Waits = 2*time.Minute + 15*time.Second
 
+// surely is how long a scan is waiting in any case.
+const surely = 110 * time.Second
+
 // codes finds what may stand on each arrival's carrier (docs/decisions/0011): a
 // code that alone waited when the disc came, and was scanned for this drive or
 // for none. With two that wait, neither may. A disc that was in the drive
@@ -57,8 +60,10 @@ func codes(diary []Entry, all []*Arrival) {
 			next++
 			current[e.Drive] = a
 			waiting, at[e.Drive] = fresh(waiting, e.At), fresh(at[e.Drive], e.At)
-			if len(waiting) == 1 {
-				may(a, waiting[0].code)
+			for _, s := range waiting {
+				if !slices.ContainsFunc(waiting, func(w scanned) bool { return w.code != s.code && e.At.Sub(w.at) < surely }) {
+					may(a, s.code)
+				}
 			}
 			for _, s := range at[e.Drive] {
 				may(a, s.code)

@@ -129,6 +129,7 @@ func TestCodes(t *testing.T) {
 		"none":               {[]operator.Entry{e(5, closed, 0, 1, "")}, "-"},
 		"twice the same":     {[]operator.Entry{e(0, scan, -1, -1, "A"), e(1, scan, -1, -1, "A"), e(5, closed, 0, 1, "")}, "A"},
 		"two codes, one":     {[]operator.Entry{e(0, scan, -1, -1, "A"), e(1, scan, -1, -1, "B"), e(5, closed, 0, 1, "")}, "-"},
+		"two, one too late":  {[]operator.Entry{e(0, scan, -1, -1, "A"), e(121, scan, -1, -1, "B"), e(125, closed, 0, 1, "")}, "B"},
 		"one code, two":      {[]operator.Entry{e(0, scan, -1, -1, "A"), e(5, closed, 0, 1, ""), e(6, closed, 1, 2, "")}, "A -"},
 		"too late":           {[]operator.Entry{e(0, scan, -1, -1, "A"), e(500, closed, 0, 1, "")}, "-"},
 		"at the drive":       {[]operator.Entry{e(0, scan, 1, -1, "A"), e(5, closed, 0, 1, ""), e(6, closed, 1, 2, "")}, "- A"},

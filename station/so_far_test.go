@@ -1,0 +1,111 @@
+package station_test
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"ripstation/disc"
+	"ripstation/internal/simdrive"
+	"ripstation/station"
+)
+
+// but is an image of which a few sectors are others.
+type but struct {
+	io.ReaderAt
+	disc.Extent
+}
+
+func (c but) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.ReaderAt.ReadAt(p, off)
+	for i := range p[:n] {
+		if c.Contains(disc.LBA((off + int64(i)) / disc.SectorSize)) {
+			p[i] ^= 0x55
+		}
+	}
+	return n, err
+}
+
+// Of two recordables that differ in three sectors, which no sample finds, the
+// second neither gets into the paused image of the first nor is given back
+// unread as the first.
+func TestRecordablesThatDifferInAFewSectors(t *testing.T) {
+	few := disc.Extent{Start: 1234, Count: 3}
+	for _, sealed := range []bool{false, true} {
+		t.Run(map[bool]string{false: "paused", true: "sealed"}[sealed], func(t *testing.T) {
+			t.Parallel()
+			var g *gate
+			r := newRig(t, func(c *station.Config) {
+				g = &gate{Store: c.Stores[0].Store}
+				g.shut.Store(sealed)
+				c.Stores[0].Store = g
+			})
+			drive := r.add(simdrive.Options{})
+			r.start()
+			a := simdrive.DVDR(iso(t, "SERIES", 97, 6000), 6000)
+			b := simdrive.DVDR(but{iso(t, "SERIES", 97, 6000), few}, 6000)
+			var first string
+			if sealed {
+				must(t, drive.Insert(a))
+				first = r.await(1, word(station.WordWaitStore)).ID
+				drive.ForceOpen()
+				r.await(1, final)
+			} else {
+				a.Damage().Slow(300*time.Millisecond, disc.Extent{Start: 4500, Count: 1})
+				first = r.paused(drive, a)
+			}
+			must(t, drive.Insert(b))
+			if sealed {
+				r.await(2, word(station.WordWaitStore))
+				g.shut.Store(false)
+			}
+			x := r.ended(2, station.OutcomeDone)
+			sameAsDisc(t, r.image(x.ID, 1), b)
+			if x.ID == first {
+				t.Error("two discs became one carrier")
+			}
+			if !sealed {
+				must(t, drive.Insert(a))
+				if y := r.ended(3, station.OutcomeDone); y.ID != first {
+					t.Errorf("the disc that came back is carrier %s, want %s", y.ID, first)
+				}
+			}
+			sameAsDisc(t, r.image(first, 1), a)
+		})
+	}
+}
+
+// A sealed disc that comes back in another drive changes nothing of the record:
+// it lies in a store already, or is on its way there.
+func TestSealedDiscInAnotherDrive(t *testing.T) {
+	g := &gate{}
+	r := newRig(t, func(c *station.Config) {
+		g.Store = c.Stores[0].Store
+		c.Stores = []station.Store{{Store: g, Required: true}}
+	})
+	g.shut.Store(true)
+	one, two := r.add(simdrive.Options{Serial: "SIM1"}), r.add(simdrive.Options{Serial: "ANOTHER", Model: "OTHER"})
+	r.start()
+	d := simdrive.PressedCD(iso(t, "MOVED", 98, 2000), 2000)
+	must(t, one.Insert(d))
+	id := r.await(1, word(station.WordWaitStore)).ID
+	one.ForceOpen()
+	one.TakeOut()
+	r.await(1, final)
+	must(t, two.Insert(d))
+	r.await(1, word(station.WordStillSending))
+	g.shut.Store(false)
+	if x := r.ended(2, station.OutcomeDone); x.ID != id {
+		t.Errorf("carrier %s, want %s", x.ID, id)
+	}
+	want, err := r.catalog.Record(t.Context(), id, 1)
+	must(t, err)
+	got, err := os.ReadFile(filepath.Join(r.dir, "store", id, "v1/metadata/record.json"))
+	must(t, err)
+	if !bytes.Equal(got, want) {
+		t.Errorf("the record in the store is not the catalog's:\n%s\n%s", got, want)
+	}
+}
