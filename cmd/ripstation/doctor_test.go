@@ -226,10 +226,10 @@ func TestDoctorAndStoreBadInput(t *testing.T) {
 		word string
 	}{
 		{[]string{"doctor", "all"}, exitUsage, "takes no argument"},
-		{[]string{"doctor", "--store", "none"}, exitUsage, "no such store"},
-		{[]string{"doctor", "--store", "a\nb"}, exitUsage, "no such store"},
+		{[]string{"doctor", "--store", "none"}, exitUsage, "the configuration has no store"},
+		{[]string{"doctor", "--store", "a\nb"}, exitUsage, "the configuration has no store"},
 		{[]string{"store", "init"}, exitUsage, "a store's name"},
-		{[]string{"store", "init", "none"}, exitUsage, "no such store"},
+		{[]string{"store", "init", "none"}, exitUsage, "the configuration has no store"},
 		{[]string{"store", "init", "local"}, exitFailed, "mount the drive"},
 	} {
 		a := ripstation(t, append(c.args, "--config", config)...)
