@@ -77,6 +77,7 @@ func (r *rig) build(ctx context.Context, change ...func(*station.Config)) (err e
 		Spool: filepath.Join(r.dir, "spool"), Stores: []station.Store{{Store: r.store, Required: true}}, Eject: station.EjectStored, Retries: 3,
 		Program: catalog.Program{Name: "ripstation", Version: "test"}, Catalog: r.catalog, Events: r.bench.Events(), Log: zerolog.Nop(),
 		Open:       func(ctx context.Context, d disc.Drive) (station.Drive, error) { return r.bench.Open(ctx, d) },
+		SwapNotice: time.Nanosecond, // the simulated drives tell at once
 		ComeBack:   time.Nanosecond, // a person puts discs in again at once
 		BackoffMin: time.Millisecond, BackoffMax: 20 * time.Millisecond, EjectRetry: 20 * time.Millisecond, ReadyWait: time.Millisecond,
 	}

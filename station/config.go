@@ -155,6 +155,10 @@ type Config struct {
 	// came are held to belong together. Zero means 15 s; a disc is noticed within
 	// 10 s.
 	ScanSettle time.Duration
+	// SwapNotice is how long a disc that was changed by hand may go unnoticed
+	// while the one before is still thought to be read. Zero means 5 s: the kernel
+	// asks a drive every 2 s, and the watcher the kernel.
+	SwapNotice time.Duration
 	// DriveNames are what people call the drives: a key or node, by name.
 	DriveNames map[string]string
 }
@@ -270,6 +274,9 @@ func (c *Config) validate() error {
 	}
 	if c.ScanSettle <= 0 {
 		c.ScanSettle = 15 * time.Second
+	}
+	if c.SwapNotice <= 0 {
+		c.SwapNotice = 5 * time.Second
 	}
 	if c.ReadyWait <= 0 {
 		c.ReadyWait = 2 * time.Second

@@ -72,6 +72,12 @@ func (s *Station) Rip(ctx context.Context, r Request) (disc.Drive, error) {
 	if err != nil {
 		return disc.Drive{}, err
 	}
+	// Of a disc that is not being read yet, the drive itself is asked.
+	if j := s.job(b.viewID()); j != nil && r.Item != "" {
+		if _, err := s.arrivals.lies(ctx, b.info().Key); err != nil {
+			return disc.Drive{}, err
+		}
+	}
 	answer := make(chan error, 1)
 	b.send(asked{r, answer})
 	return b.info(), s.answer(ctx, answer)

@@ -113,7 +113,11 @@ func (s *Station) Scan(ctx context.Context, r ScanRequest) (Scan, error) {
 		}
 		key = b.info().Key
 	}
-	return s.arrivals.scan(r, key)
+	a, err := s.arrivals.lies(ctx, key)
+	if err != nil {
+		return Scan{}, err
+	}
+	return s.arrivals.scan(r, key, a)
 }
 
 // up waits until the station has taken up what its spool held.
@@ -214,7 +218,9 @@ func (s *Station) CancelScans(ctx context.Context, drive string) ([]Scan, error)
 	return out, nil
 }
 
-func (as *arrivals) scan(r ScanRequest, key string) (Scan, error) {
+// scan takes a scan in. a is the disc that lay in the drive which it names when
+// it was made, nil when there was none.
+func (as *arrivals) scan(r ScanRequest, key string, a *arrival) (Scan, error) {
 	as.mu.Lock()
 	as.advance()
 	now := time.Now()
@@ -225,7 +231,11 @@ func (as *arrivals) scan(r ScanRequest, key string) (Scan, error) {
 	as.last++
 	sc := &Scan{N: int64(as.last), ScanRequest: r, Time: now.UTC(), State: ScanWaits}
 	code := r.words().code()
-	a := as.here[key]
+	if a != nil && !as.same(key, a) {
+		as.mu.Unlock()
+		return Scan{}, fmt.Errorf("%w: %s", ErrBusy, changing)
+	}
+	a = as.here[key]
 	if as.away[key] {
 		a = nil // what lies in it will be looked at when it is back
 	}

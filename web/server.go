@@ -188,7 +188,7 @@ func faultOf(err error) *Error {
 		e.Code, e.Hint = CodeNotFound, "`ripstation drives` lists the drives; an image file is named by its path"
 	case errors.Is(err, station.ErrRequest):
 		e.Code = CodeUsage
-	case errors.Is(err, station.ErrNotBound):
+	case errors.Is(err, station.ErrNotBound), errors.Is(err, station.ErrBusy):
 		e.Code = CodeConflict
 	case errors.Is(err, station.ErrNoDisc):
 		e.Code = CodeNoDisc

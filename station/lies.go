@@ -1,0 +1,47 @@
+package station
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// lies waits until what a person says of the disc that lies in a drive can be
+// about no other: a disc that was changed by hand is noticed a moment later,
+// and its story goes on until then as if it were still there. It gives the
+// disc, nil for a drive that is empty as far as anybody knows.
+func (as *arrivals) lies(ctx context.Context, key string) (*arrival, error) {
+	as.mu.Lock()
+	a := as.here[key]
+	if as.away[key] {
+		a = nil // nobody knows what lies in a drive that has left the bus
+	}
+	as.mu.Unlock()
+	if a == nil {
+		return nil, nil
+	}
+	t := time.NewTimer(as.s.cfg.SwapNotice)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-as.s.ended:
+		return nil, ErrStopping
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	if !as.same(key, a) {
+		return nil, fmt.Errorf("%w: %s", ErrBusy, changing)
+	}
+	return a, nil
+}
+
+// same reports whether it is known that the disc a lies in the drive. as.mu is
+// held.
+func (as *arrivals) same(key string, a *arrival) bool {
+	_, changed := as.changes[key]
+	return !changed && !as.away[key] && as.here[key] == a
+}
+
+const changing = "the drive has just told of a change, and which disc is in it is being found out; nothing was taken over, say it again in a moment"
