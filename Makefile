@@ -23,14 +23,14 @@ test: setup
 	go vet ./...
 	@unformatted=$$(find . -name '*.go' -not -path './.*' -exec gofmt -l {} +); \
 		if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
-	go test -race -count=1 -timeout 20m $$(go list ./... | grep -v -e '^ripstation/e2e' -e '/killmatrix$$' -e '/nights$$')
+	go test -race -count=1 -timeout 45m $$(go list ./... | grep -v -e '^ripstation/e2e' -e '/killmatrix$$' -e '/nights$$')
 	go test -count=1 -timeout 20m ./archive/archivetest/killmatrix ./internal/nights
 
 # The bench without hardware: a guest kernel, simulated drives, a real S3 server.
 e2e: build
 	scripts/e2e-bench.sh
 	scripts/versitygw.sh
-	go test -v -count=1 -timeout 60m ./e2e/...
+	go test -v -count=1 -timeout 70m ./e2e/...
 
 # Four drives, 24 discs, an operator and all that goes wrong in a day, on the
 # same bench: SEEDS days from SEED on. make e2e lives through the first one.
