@@ -93,7 +93,8 @@ func TestInsertionsLeaveNothingBehind(t *testing.T) {
 		}
 		defer c.Close()
 		s, err := station.New(station.Config{Spool: filepath.Join(dir, "spool"), Eject: station.EjectStored, Retries: 1, Program: catalog.Program{Name: "ripstation", Version: "test"},
-			Stores: []station.Store{{Store: shelf, Required: true}}, Catalog: c, Events: bench.Events(), Log: zerolog.Nop(),
+			ComeBack: time.Nanosecond, // a disc that is known comes again at once, and shall be given back
+			Stores:   []station.Store{{Store: shelf, Required: true}}, Catalog: c, Events: bench.Events(), Log: zerolog.Nop(),
 			Open: func(ctx context.Context, d disc.Drive) (station.Drive, error) { return bench.Open(ctx, d) }})
 		if err != nil {
 			t.Fatal(err)
@@ -109,8 +110,10 @@ func TestInsertionsLeaveNothingBehind(t *testing.T) {
 		defer cancel()
 		put := func(i int) {
 			slot := slots[i%len(slots)]
-			for slot.Tray() != disc.TrayOpen && slot.Tray() != disc.TrayEmpty {
-				time.Sleep(time.Second)
+			for begin := time.Now(); slot.Tray() != disc.TrayOpen && slot.Tray() != disc.TrayEmpty; time.Sleep(time.Second) {
+				if time.Since(begin) > 24*time.Hour {
+					t.Fatalf("insertion %d: the drive never gave its disc back: %+v", i, s.Status().Bays)
+				}
 			}
 			slot.TakeOut()
 			d, err := kindOf(i).Physical()
@@ -123,8 +126,10 @@ func TestInsertionsLeaveNothingBehind(t *testing.T) {
 		}
 		still := func() held {
 			for _, slot := range slots {
-				for slot.Tray() != disc.TrayOpen {
-					time.Sleep(time.Second)
+				for begin := time.Now(); slot.Tray() != disc.TrayOpen; time.Sleep(time.Second) {
+					if time.Since(begin) > 24*time.Hour {
+						t.Fatalf("a drive never gave its disc back: %+v", s.Status().Bays)
+					}
 				}
 			}
 			time.Sleep(time.Hour)
