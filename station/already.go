@@ -22,6 +22,10 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h notRead, ask *Requ
 	carrier := carrierInfo(ask) // the catalog keeps what it has, and asks a person where this says otherwise
 	carrier.ID = h.CarrierID
 	needs, events := b.s.said(ask, s.drive, h.CarrierID, h.who.Item != "")
+	if h.who.Item == "" && carrier.Item != "" {
+		needs, events = []catalog.Need{perhaps(carrier, h.CarrierID)}, nil
+		carrier = catalog.CarrierInfo{ID: h.CarrierID}
+	}
 	err := b.s.recordAttempt(ctx, catalog.Attempt{
 		Carrier: carrier, Disc: s.disc, Identity: s.identity, Capture: cap, Needs: needs,
 		Events: append([]catalog.Event{b.event(catalog.EventCapture, catalog.EventSuccess, "already archived: "+cap.Reason, cap, h.CarrierID)}, events...),
@@ -36,6 +40,9 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h notRead, ask *Requ
 		if h.State != catalog.Complete {
 			out, hint = OutcomeIncomplete, "that image is "+string(h.State)+": put the disc in again for a better one when it has left the spool"
 		}
+	}
+	if len(needs) > 0 && h.who.Item == "" {
+		hint = needs[0].Reason
 	}
 	flip := b.s.batches.flip(ctx, b.s.batches.of(s.ins), h.CarrierID)
 	if flip != "" {
@@ -53,6 +60,14 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h notRead, ask *Requ
 		b.sayFlip(flip, h.CarrierID)
 	}
 	return out, nil
+}
+
+// perhaps is asked of a person when a disc comes under an identifier and is the
+// same as one that nobody has named: it may be that one, or a further copy of
+// its pressing, and no drive can tell.
+func perhaps(said catalog.CarrierInfo, id string) catalog.Need {
+	as := shownAs(said.Item, said.Part, said.Parts, said.Side)
+	return catalog.Need{Kind: catalog.NeedsIdentity, Reason: fmt.Sprintf("a disc with the same bytes came as item %s; if it is this one, say so: ripstation annotate %.8s --item %s", as, id, said.Item)}
 }
 
 // agreement says by what the disc was known.

@@ -121,9 +121,6 @@ func (s *Station) equal(ctx context.Context, f jobFile) (found *heldImage, why s
 		switch {
 		case err == nil:
 			h.Item = who.Item
-			if h.Item == "" {
-				h.Item = f.Carrier.Item
-			}
 			return &h, "", nil
 		case errors.Is(err, catalog.ErrNotHeld):
 			not = append(not, notHeld(err))
@@ -153,6 +150,10 @@ func (s *Station) comparisonWith(f jobFile, h heldImage, named bool) catalog.Com
 	carrier := f.Carrier
 	carrier.ID = h.Carrier
 	needs, events := s.said(&Request{word: f.Scan}, f.Drive, h.Carrier, named)
+	if !named && carrier.Item != "" {
+		needs, events = []catalog.Need{perhaps(carrier, h.Carrier)}, nil
+		carrier = catalog.CarrierInfo{ID: h.Carrier}
+	}
 	return catalog.Comparison{
 		Attempt: catalog.Attempt{Carrier: carrier, Disc: f.Disc, Identity: f.Identity, Capture: cap, Checks: f.Checks, Batch: f.Batch, PlaceOf: f.ID, Needs: needs,
 			Events: append([]catalog.Event{{Type: catalog.EventCapture, Time: cap.Ended, Outcome: catalog.EventSuccess, Detail: "compared: " + cap.Reason,
