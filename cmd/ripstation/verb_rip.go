@@ -223,7 +223,7 @@ func (m *machine) ripOne(ctx context.Context, a *app, watching func(context.Cont
 		notices, unlisten := m.Listen()
 		defer unlisten()
 		since := time.Now()
-		d, err := m.Rip(ctx, in)
+		d, err := m.ripMet(ctx, in)
 		if err != nil {
 			return err
 		}
@@ -239,6 +239,25 @@ func (m *machine) ripOne(ctx context.Context, a *app, watching func(context.Cont
 		err = told
 	}
 	return err
+}
+
+// metWithin is how long a drive may take to tell who it is.
+const metWithin = time.Minute
+
+// ripMet asks for a disc as soon as the station has met its drive, which the
+// watcher of this process is only just looking at.
+func (m *machine) ripMet(ctx context.Context, in station.Request) (d disc.Drive, err error) {
+	for end := time.Now().Add(metWithin); ; {
+		d, err = m.Rip(ctx, in)
+		if !errors.Is(err, station.ErrNoDrive) || !isOptical(in.Source) || time.Now().After(end) {
+			return d, err
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return d, ctx.Err()
+		}
+	}
 }
 
 // settle stays until the copies have been read back: nobody else would.
