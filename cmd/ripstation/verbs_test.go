@@ -71,7 +71,8 @@ func TestExitCodesOfRip(t *testing.T) {
 	}{
 		{"clean", simdrive.PressedCD(iso(t, "CLEAN", 2000, 1), 2000), exitDone, "READ WITHOUT ERRORS"},
 		{"scratched", scratched, exitMissing, "INCOMPLETE"},
-		{"the clean one again", simdrive.PressedCD(iso(t, "CLEAN", 2000, 1), 2000), exitDone, "ALREADY ARCHIVED"},
+		{"clean", simdrive.PressedCD(iso(t, "CLEAN", 2000, 1), 2000), exitDone, "ALREADY ARCHIVED"},
+		{"another copy of it", simdrive.PressedCD(iso(t, "CLEAN", 2000, 1), 2000), exitFailed, "NOT READ"},
 		{"audio", simdrive.AudioCD(3, 4000), exitFailed, "NEEDS YOU"},
 		{"blank", simdrive.BlankCDR(), exitFailed, "NEEDS YOU"},
 	} {
