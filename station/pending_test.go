@@ -134,8 +134,8 @@ func TestDarkStoreHoldsByDefault(t *testing.T) {
 // A store that takes one part after the other is slow, not dark.
 func TestSlowStoreIsNotDark(t *testing.T) {
 	r := newRig(t)
-	r.cfg.WhenDark, r.cfg.DarkAfter = station.DarkPending, 400*time.Millisecond
-	r.cfg.Stores[0].Store = lazy{r.cfg.Stores[0].Store, 100 * time.Millisecond}
+	r.cfg.WhenDark, r.cfg.DarkAfter = station.DarkPending, 2*time.Second
+	r.cfg.Stores[0].Store = lazy{r.cfg.Stores[0].Store, 300 * time.Millisecond}
 	drive := r.add(simdrive.Options{})
 	r.start()
 	must(t, drive.Insert(simdrive.PressedCD(iso(t, "SLOW", 303, 6000), 6000)))
