@@ -151,9 +151,9 @@ func TestAllButOneFile(t *testing.T) {
 // read: a capture and an event on its carrier.
 func TestPressedWithItsOwnIdentifier(t *testing.T) {
 	for name, tc := range map[string]struct{ first, again, item string }{
-		"none, none":         {"", "", ""},
-		"named, none":        {"B-17", "", "B-17"},
-		"named, its own":     {"B-17", "B-17", "B-17"},
+		"none, none":     {"", "", ""},
+		"named, none":    {"B-17", "", "B-17"},
+		"named, its own": {"B-17", "B-17", "B-17"},
 		// It may be a further copy of the pressing: nobody gets a name by guess.
 		"none, named by now": {"", "B-17", ""},
 	} {
