@@ -6,18 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
-	"ripstation/archive"
 	"ripstation/catalog"
 	"ripstation/disc"
-	"ripstation/internal/atomicfile"
 	"ripstation/internal/discname"
 	"ripstation/web"
 )
@@ -174,184 +170,6 @@ func (b *bags) several(ctx context.Context, ids []string, from string) (all []*b
 		all = append(all, g)
 	}
 	return all, nil
-}
-
-// parcel is one archive file that is being made.
-type parcel struct {
-	*bags
-	discs       []*bag
-	in          handing
-	added       map[string][]brought // by disc
-	progress    func(done, total int64)
-	done, total int64
-}
-
-func (p *parcel) size() (n int64) {
-	for _, g := range p.discs {
-		n += g.Size()
-		for _, f := range p.expectAdded(g) {
-			n += f.Size
-		}
-	}
-	return n
-}
-
-// write packs everything.
-func (p *parcel) write(ctx context.Context, w io.Writer) error {
-	pack := archive.NewZip(w)
-	if p.in.tar != "" {
-		pack = archive.NewTar(w)
-	}
-	p.done, p.total = 0, p.size()
-	at := p.discs[0].image.SealedAt
-	for _, g := range p.discs {
-		if g.image.SealedAt.After(at) {
-			at = g.image.SealedAt
-		}
-	}
-	if err := pack.Text(readmeName, p.readme(), at); err != nil {
-		return err
-	}
-	for _, g := range p.discs {
-		err := pack.Bag(ctx, g.Retrieval, g.name, g.image.SealedAt, func(n int64) {
-			p.done += n
-			p.progress(p.done, p.total)
-		})
-		if err != nil {
-			return fmt.Errorf("disc %s: %w", g.id, err)
-		}
-		if err := p.packAdded(ctx, pack, g); err != nil {
-			return err
-		}
-	}
-	return pack.Close()
-}
-
-// file makes the file: under another name until it was read back.
-func (p *parcel) file(ctx context.Context) (err error) {
-	name, err := filepath.Abs(p.in.file())
-	if err != nil {
-		return err
-	}
-	part := name + archive.Partial
-	for _, there := range []string{name, part} {
-		if _, err := os.Lstat(there); err == nil {
-			return inTheWay(there, archive.ErrInTheWay)
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	switch err := archive.CheckSpace(filepath.Dir(name), p.size()); {
-	case errors.Is(err, archive.ErrNoSpace):
-		return noRoom(err)
-	case err != nil:
-		return err
-	}
-	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		err = errors.Join(err, f.Close())
-		if part != "" {
-			err = errors.Join(err, os.Remove(part))
-		}
-	}()
-	for range p.tries() {
-		if err = errors.Join(f.Truncate(0), seek(f)); err != nil {
-			return err
-		}
-		if err = p.write(ctx, f); !errors.Is(err, archive.ErrNotWhole) || ctx.Err() != nil {
-			break
-		}
-		p.say("  %s; begun anew without what is damaged", one(err.Error()))
-	}
-	if err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
-	if err := p.check(ctx, f); err != nil {
-		return fmt.Errorf("%s, read back: %w", part, err)
-	}
-	if err := giveName(part, name, unix.Renameat2); err != nil {
-		return err
-	}
-	part = ""
-	return atomicfile.SyncDir(filepath.Dir(name))
-}
-
-// giveName renames a file unless something else has the name. NFS and some other
-// file systems cannot do that in one step: there a look comes first.
-func giveName(part, name string, rename func(int, string, int, string, uint) error) error {
-	err := rename(unix.AT_FDCWD, part, unix.AT_FDCWD, name, unix.RENAME_NOREPLACE)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EOPNOTSUPP) {
-		if _, err = os.Lstat(name); err == nil {
-			err = fs.ErrExist
-		} else if errors.Is(err, fs.ErrNotExist) {
-			err = os.Rename(part, name)
-		}
-	}
-	if errors.Is(err, fs.ErrExist) {
-		return inTheWay(name, archive.ErrInTheWay)
-	}
-	return err
-}
-
-func inTheWay(name string, err error) error {
-	return &web.Error{Code: web.CodeConflict, Message: fmt.Sprintf("%s: %v", name, err), Err: err,
-		Hint: "give another name, or move it away; one that ends in " + archive.Partial + " is what a run left that was cut off"}
-}
-
-func seek(f *os.File) error {
-	_, err := f.Seek(0, io.SeekStart)
-	return err
-}
-
-// tries is once for each copy that may turn out to be damaged.
-func (p *parcel) tries() int {
-	n := 1
-	for _, g := range p.discs {
-		n += len(g.Uses())
-	}
-	return n
-}
-
-// check reads the file from the disk, whole.
-func (p *parcel) check(ctx context.Context, f *os.File) error {
-	readme := p.readme()
-	want := []archive.Packed{archive.PackedText(readmeName, readme)}
-	for _, g := range p.discs {
-		want = append(append(want, g.Expect(g.name)...), p.expectAdded(g)...)
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if p.in.zip != "" {
-		return archive.CheckZip(ctx, f, info.Size(), want)
-	}
-	if err := seek(f); err != nil {
-		return err
-	}
-	return archive.CheckTar(ctx, f, want)
-}
-
-// failed gives a failure its exit code.
-func (p *parcel) failed(ctx context.Context, err error) error {
-	for _, g := range p.discs {
-		if errors.Is(err, archive.ErrNotWhole) || errors.Is(err, archive.ErrNoCopy) {
-			if len(faultsOf(g.Uses())) > 0 {
-				return p.unreadable(ctx, err, g.Retrieval)
-			}
-		}
-	}
-	if errors.Is(err, archive.ErrNoCopy) || errors.Is(err, archive.ErrUnread) {
-		return p.unreadable(ctx, err, nil)
-	}
-	return err
 }
 
 // handedOver tells the catalog and the person.
