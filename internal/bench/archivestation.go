@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -174,19 +173,8 @@ func archiveByStation(ctx context.Context, o archiveOrder) (r archiveRun, err er
 // open; then it looks at the clocks and ends the station. It returns the
 // carriers' ids in the order of the drives.
 func untilOpen(ctx context.Context, st *station.Station, bench *simbench.Bench, slots []*simbench.Slot, discs []*simdrive.Disc, r *archiveRun) (ids []string, err error) {
-	ctx, stop := context.WithCancel(ctx)
-	notices, unlisten := st.Listen()
-	var wg sync.WaitGroup
-	var ended error
-	over := make(chan struct{})
-	wg.Go(func() { defer close(over); ended = st.Run(ctx) })
-	wg.Go(func() { bench.Run(ctx) })
-	defer func() {
-		stop()
-		unlisten()
-		wg.Wait()
-		err = errors.Join(err, ended)
-	}()
+	notices, over, end := running(ctx, st, bench)
+	defer func() { err = errors.Join(err, end()) }()
 	began := time.Now()
 	r.Began = began.UnixNano()
 	byDrive := map[string]int{}

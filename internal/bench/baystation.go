@@ -103,19 +103,8 @@ func workBays(ctx context.Context, o bayOrder) (r bayRun, err error) {
 
 // sevenDiscs runs the station until every disc of a bay that works is done.
 func sevenDiscs(ctx context.Context, o bayOrder, st *station.Station, bench *simbench.Bench, slots []*simbench.Slot, hang never) (r bayRun, err error) {
-	ctx, stop := context.WithCancel(ctx)
-	notices, unlisten := st.Listen()
-	var wg sync.WaitGroup
-	var ended error
-	over := make(chan struct{})
-	wg.Go(func() { defer close(over); ended = st.Run(ctx) })
-	wg.Go(func() { bench.Run(ctx) })
-	defer func() {
-		stop()
-		unlisten()
-		wg.Wait()
-		err = errors.Join(err, ended)
-	}()
+	notices, over, end := running(ctx, st, bench)
+	defer func() { err = errors.Join(err, end()) }()
 	if o.Wedged {
 		m, err := o.Case.disc(o.Case.Bays)
 		if err != nil {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -141,19 +140,8 @@ func ripByStation(ctx context.Context, o ripOrder) (r ripRun, err error) {
 // tell has the station tell one disc's story, with a look at the clocks at the
 // end of every stage.
 func tell(ctx context.Context, st *station.Station, bench *simbench.Bench, insert func() error, r *ripRun) (id string, err error) {
-	ctx, stop := context.WithCancel(ctx)
-	notices, unlisten := st.Listen()
-	var wg sync.WaitGroup
-	var ended error
-	over := make(chan struct{})
-	wg.Go(func() { defer close(over); ended = st.Run(ctx) })
-	wg.Go(func() { bench.Run(ctx) })
-	defer func() {
-		stop()
-		unlisten()
-		wg.Wait()
-		err = errors.Join(err, ended)
-	}()
+	notices, over, end := running(ctx, st, bench)
+	defer func() { err = errors.Join(err, end()) }()
 	last, err := useSoFar()
 	if err != nil {
 		return "", err
