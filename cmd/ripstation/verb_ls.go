@@ -59,7 +59,14 @@ func between(least, most int, what ...string) cobra.PositionalArgs {
 		if len(args) >= least && len(args) <= most && !slices.Contains(args, "") {
 			return nil
 		}
-		return fmt.Errorf("%s takes %d to %d arguments: %s; it got %d", cmd.Name(), least, most, strings.Join(what, ", "),
+		many := fmt.Sprintf("%d to %d arguments", least, most)
+		if least == most {
+			many = fmt.Sprintf("%d arguments", most)
+		}
+		if most == 1 {
+			many = "one argument"
+		}
+		return fmt.Errorf("%s takes %s: %s; it got %d", cmd.Name(), many, strings.Join(what, ", "),
 			len(slices.DeleteFunc(slices.Clone(args), func(s string) bool { return s == "" })))
 	}
 }

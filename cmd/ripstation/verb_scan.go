@@ -37,7 +37,9 @@ of input. A line "drive:NAME" says that the next code is for that drive; a line
 				return fmt.Errorf("--cancel and --list do not go together")
 			case (cancel || list) && n > 0:
 				return fmt.Errorf("--cancel and --list take no code; %q is one too many", args[0])
-			case !cancel && !list && (n != 1 || args[0] == ""):
+			case n == 1 && args[0] == "":
+				return fmt.Errorf("the code is empty; scan it again")
+			case !cancel && !list && n != 1:
 				return fmt.Errorf("scan takes one argument, the code; or - to read codes, one a line; it got %d", n)
 			}
 			return nil
