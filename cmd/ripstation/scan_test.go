@@ -161,7 +161,7 @@ func TestBadScans(t *testing.T) {
 		{[]string{"-"}, exitFailed, "no station is running"},
 		{[]string{}, exitUsage, "scan takes one argument, the code"},
 		{[]string{"A", "B"}, exitUsage, "it got 2"},
-		{[]string{""}, exitUsage, "scan takes one argument"},
+		{[]string{""}, exitUsage, "the code is empty"},
 		{[]string{"A", "--list"}, exitUsage, `"A" is one too many`},
 		{[]string{"--cancel", "--list"}, exitUsage, "do not go together"},
 		{[]string{"--list", "--drive", "2"}, exitUsage, "--list goes with no other flag"},
