@@ -22,9 +22,8 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h notRead, ask *Requ
 	carrier := carrierInfo(ask) // the catalog keeps what it has, and asks a person where this says otherwise
 	carrier.ID = h.CarrierID
 	needs, events := b.s.said(ask, s.drive, h.CarrierID, h.who.Item != "")
-	if h.who.Item == "" && carrier.Item != "" {
-		needs, events = []catalog.Need{perhaps(carrier, h.CarrierID)}, nil
-		carrier = catalog.CarrierInfo{ID: h.CarrierID}
+	if h.who.Item == "" {
+		carrier, needs, events = unnamed(carrier, needs, events)
 	}
 	err := b.s.recordAttempt(ctx, catalog.Attempt{
 		Carrier: carrier, Disc: s.disc, Identity: s.identity, Capture: cap, Needs: needs,
@@ -62,12 +61,15 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h notRead, ask *Requ
 	return out, nil
 }
 
-// perhaps is asked of a person when a disc comes under an identifier and is the
-// same as one that nobody has named: it may be that one, or a further copy of
-// its pressing, and no drive can tell.
-func perhaps(said catalog.CarrierInfo, id string) catalog.Need {
-	as := shownAs(said.Item, said.Part, said.Parts, said.Side)
-	return catalog.Need{Kind: catalog.NeedsIdentity, Reason: fmt.Sprintf("a disc with the same bytes came as item %s; if it is this one, say so: ripstation annotate %.8s --item %s", as, id, said.Item)}
+// unnamed is what is taken over of a disc that is the same as one which nobody
+// has named. What it came under may be that one's, or a further copy's of its
+// pressing, and no drive can tell: a person is asked, and nothing is named.
+func unnamed(said catalog.CarrierInfo, needs []catalog.Need, events []catalog.Event) (catalog.CarrierInfo, []catalog.Need, []catalog.Event) {
+	if said.Item == "" {
+		return said, needs, events
+	}
+	reason := fmt.Sprintf("a disc with the same bytes came as item %s; if it is this one, say so: ripstation annotate %.8s --item ITEM", shownAs(said.Item, said.Part, said.Parts, said.Side), said.ID)
+	return catalog.CarrierInfo{ID: said.ID}, []catalog.Need{{Kind: catalog.NeedsIdentity, Reason: reason}}, nil
 }
 
 // agreement says by what the disc was known.

@@ -150,9 +150,8 @@ func (s *Station) comparisonWith(f jobFile, h heldImage, named bool) catalog.Com
 	carrier := f.Carrier
 	carrier.ID = h.Carrier
 	needs, events := s.said(&Request{word: f.Scan}, f.Drive, h.Carrier, named)
-	if !named && carrier.Item != "" {
-		needs, events = []catalog.Need{perhaps(carrier, h.Carrier)}, nil
-		carrier = catalog.CarrierInfo{ID: h.Carrier}
+	if !named {
+		carrier, needs, events = unnamed(carrier, needs, events)
 	}
 	return catalog.Comparison{
 		Attempt: catalog.Attempt{Carrier: carrier, Disc: f.Disc, Identity: f.Identity, Capture: cap, Checks: f.Checks, Batch: f.Batch, PlaceOf: f.ID, Needs: needs,
