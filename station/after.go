@@ -90,6 +90,13 @@ func (b *bay) after(ctx context.Context, out Outcome, err error, tries *retries)
 	return end(WordFailed, OutcomeFailed, "what was read is kept; mend the cause, then take the disc out and put it in again")
 }
 
+// noMedium reports whether it was the drive's own word that there is no disc in
+// it (02/3A, SPC-4 annex D), not that the drive has left.
+func noMedium(err error) bool {
+	var re *disc.ReadError
+	return errors.As(err, &re) && re.Key == 2 && re.ASC == 0x3a
+}
+
 func (b *bay) viewID() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

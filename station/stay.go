@@ -34,6 +34,10 @@ func (st *stay) ended(ctx context.Context) {
 	st.stays(t.ins)
 	wait, retry := st.b.after(ctx, t.out, t.err, &st.tries)
 	switch {
+	case noMedium(t.err) && st.b.viewID() == "":
+		st.b.forgetKept()
+		st.b.s.arrivals.empty(st.b.info().Key)
+		st.empty()
 	case retry && passing(t.err):
 		st.again = st.b.s.line.wait(st.b, t.err, st.tries.full)
 		if surprising(t.err) {
@@ -104,8 +108,7 @@ func (st *stay) event(ctx context.Context, m disc.DriveEvent) {
 			}
 			b.forgetKept()
 		}
-		st.leaves()
-		b.s.present(b.info().Key, st.ins)
+		st.empty()
 	case disc.EventDriveGone:
 		b.absent(true)
 		if id := b.viewID(); st.stop(ctx, errTakenOut) {
@@ -160,6 +163,12 @@ func (st *stay) left(ctx context.Context) bool {
 	}
 	st.b.notice(st.b.takenOut(st.b.viewID()))
 	return true
+}
+
+// empty says that no disc is in the drive.
+func (st *stay) empty() {
+	st.leaves()
+	st.b.s.present(st.b.info().Key, st.ins)
 }
 
 // leaves forgets the disc that was in the drive.
