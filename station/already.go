@@ -52,7 +52,7 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h notRead, ask *Requ
 	}
 	b.notice(Notice{ID: h.CarrierID, Word: word, Text: text, Hint: hint})
 	s.identity = h.Identity // with its samples
-	if err := b.part(ctx, d, s, trayAlready, h.CarrierID, h.who.Item != "", string(word)+": "+text, hint); err != nil {
+	if err := b.part(ctx, d, s, trayAlready, h.CarrierID, h.who, string(word)+": "+text, hint); err != nil {
 		return "", err
 	}
 	if b.s.cfg.Tray.of(trayAlready) == TrayEject {
@@ -120,7 +120,7 @@ func (b *bay) looksTheSame(ctx context.Context, d Drive, s seen, h notRead, ask 
 		ask.Item, id, b.info().Node, id)
 	b.notice(Notice{ID: id, Word: WordLooksSame, Text: as, Hint: hint})
 	s.identity = h.Identity // with its samples
-	return OutcomeNeedsYou, b.part(ctx, d, s, trayNeedsYou, id, true, reason, hint)
+	return OutcomeNeedsYou, b.part(ctx, d, s, trayNeedsYou, id, carrier, reason, hint)
 }
 
 // waiting is the carrier that the disc of this item got when it came before and

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"ripstation/catalog"
 	"ripstation/disc"
 	"ripstation/internal/pairing"
 )
@@ -150,10 +151,10 @@ func (as *arrivals) meet(s seen) *arrival {
 }
 
 // none says that an arrival was none: the disc goes on with its job in its
-// drive, or its tray closed by itself. When nobody has said yet which item that
-// disc is (named is false), a scan may have been meant for it: then its round
-// gives nobody an identifier. j is its job, nil when it has none.
-func (as *arrivals) none(a *arrival, j *job, named bool) {
+// drive, or its tray closed by itself. who is which item that disc is: a scan of
+// that was meant for it. When nobody has said it yet, any scan may have been:
+// then its round gives nobody an identifier. j is its job, nil when it has none.
+func (as *arrivals) none(a *arrival, j *job, who catalog.CarrierInfo) {
 	as.mu.Lock()
 	defer as.mu.Unlock()
 	if a.job = j; j != nil {
@@ -163,29 +164,63 @@ func (as *arrivals) none(a *arrival, j *job, named bool) {
 		}
 	}
 	if a.said && j != nil {
-		if f := j.file(); !f.Step.atLeast(StepSealed) && (!named || f.Carrier.Item == a.word.Item) {
+		if f := j.file(); !f.Step.atLeast(StepSealed) && (who.Item == "" || who.Item == a.word.Item) {
 			as.decide(a, a.word)
 			as.tell()
 			return
 		}
 	}
-	as.void(a, "the disc that came was one that the station had in its hands already", scanAgain)
-	if as.open[a.n] != nil {
-		if named {
-			as.rounds.Withdraw(a.n)
-		} else {
-			as.rounds.Doubt(a.n)
-		}
+	own := words{Item: who.Item, Title: who.Title, Part: who.Part, Parts: who.Parts, Side: who.Side}
+	switch {
+	case as.open[a.n] == nil:
+	case who.Item == "":
+		as.rounds.Doubt(a.n)
+	default:
+		as.meant(a, own)
 	}
+	as.void(a, own, "the disc that came was one that the station had in its hands already", scanAgain)
 	as.decide(a, nil)
 	as.advance()
 }
 
-// void says of the scans that are bound to an arrival that they are not, after
-// all. as.mu is held.
-func (as *arrivals) void(a *arrival, text, hint string) {
+// empty says that a drive which told of a disc has none. What it told of may
+// have been nothing, or a disc that it cannot see, as one that lies upside
+// down: a scan may have been meant for that, so its round gives nobody an
+// identifier. What the drive has told of since is another disc.
+func (as *arrivals) empty(key string) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	a := as.here[key]
+	if a == nil {
+		return
+	}
+	delete(as.here, key)
+	if as.open[a.n] != nil && a.seen == nil {
+		as.rounds.Doubt(a.n)
+	}
+	if c, told := as.changes[key]; told {
+		delete(as.changes, key)
+		as.arrive(key, c.ins, c.at)
+	}
+	as.advance()
+}
+
+// meant takes an arrival out of its round, since it is known what it is. What
+// was scanned of the same item was meant for it. as.mu is held.
+func (as *arrivals) meant(a *arrival, own words) {
+	for _, id := range as.rounds.Name(time.Now(), a.n, own.covers) {
+		if sc := as.scans[id]; sc != nil {
+			sc.State, sc.Until, sc.met, sc.Came, sc.ID, sc.Text = ScanBound, nil, a.n, a.key, a.id, "bound to the disc in drive "+a.key
+			as.keep(sc)
+		}
+	}
+}
+
+// void says of the scans that are bound to an arrival, and tell another item
+// than its own, that they are not, after all. as.mu is held.
+func (as *arrivals) void(a *arrival, own words, text, hint string) {
 	for _, sc := range as.scans {
-		if sc.met == a.n && sc.State == ScanBound {
+		if sc.met == a.n && sc.State == ScanBound && !own.covers(sc.words().code()) {
 			sc.State, sc.ID, sc.Until, sc.Text, sc.Hint = ScanSpoiled, "", nil, text, hint
 			as.s.say(Notice{Drive: a.key, ID: a.id, Word: WordScanVoid, Text: sc.Code + ": " + text, Hint: hint})
 		}

@@ -6,20 +6,21 @@ import (
 	"fmt"
 	"time"
 
+	"ripstation/catalog"
 	"ripstation/disc"
 )
 
 // given is the disc that a bay's tray gave back last.
 type given struct {
 	identity disc.Identity
-	named    bool      // somebody has said which item it is
-	at       time.Time // zero when there was none
+	who      catalog.CarrierInfo // as far as somebody has said it
+	at       time.Time           // zero when there was none
 }
 
 // gave notes that the tray has opened under a disc. Only the story does so.
-func (b *bay) gave(identity disc.Identity, named bool) {
+func (b *bay) gave(identity disc.Identity, who catalog.CarrierInfo) {
 	if !b.back { // else the tray has stayed shut
-		b.given = given{identity, named, time.Now()}
+		b.given = given{identity, who, time.Now()}
 	}
 }
 
@@ -43,7 +44,7 @@ func (b *bay) cameBack(ctx context.Context, d Drive, s seen, ask *Request) error
 		return err
 	}
 	if b.back = disagree == 0 && agree >= min(disc.EnoughSamples, len(g.identity.Samples)) && (s.refusal != "" || agree > 0); b.back {
-		b.s.arrivals.none(s.arrival, nil, g.named) // not even when it is looked at once more
+		b.s.arrivals.none(s.arrival, nil, g.who) // not even when it is looked at once more
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func (b *bay) farewell(ctx context.Context, d Drive, j *job) (Outcome, error) {
 		return "", err
 	}
 	b.sayFlip(flip, id)
-	b.gave(f.Identity, f.Carrier.Item != "")
+	b.gave(f.Identity, f.Carrier)
 	crashpoint.Here("ejected")
 	err = b.s.untilRecorded(ctx, j.ID, func() error { return j.update(func(f *jobFile) { f.Eject.Done = true }) })
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"ripstation/catalog"
 	"ripstation/disc"
 )
 
@@ -80,9 +81,9 @@ func (b *bay) giveFailed(ctx context.Context, ins disc.Insertion, f *failedEnd) 
 	d, err := b.s.cfg.Open(ctx, b.info())
 	if err == nil {
 		defer d.Close()
-		identity, named, known := b.identityOf(ctx, f.id)
+		identity, who, known := b.identityOf(ctx, f.id)
 		if err = b.open(ctx, d, ins, f.id, f.text, hint); err == nil && known {
-			b.gave(identity, named)
+			b.gave(identity, who)
 		}
 	}
 	if err == nil || ctx.Err() != nil || errors.Is(err, errShut) || errors.Is(err, errNotThis) {
@@ -94,14 +95,14 @@ func (b *bay) giveFailed(ctx context.Context, ins disc.Insertion, f *failedEnd) 
 
 // identityOf is what is known of a disc that was not read to its end, with
 // sectors of it that were.
-func (b *bay) identityOf(ctx context.Context, id string) (_ disc.Identity, named, known bool) {
+func (b *bay) identityOf(ctx context.Context, id string) (_ disc.Identity, who catalog.CarrierInfo, known bool) {
 	j := b.s.job(id)
 	if j == nil {
-		return disc.Identity{}, false, false
+		return disc.Identity{}, who, false
 	}
 	file := j.file()
 	identity := file.Identity
 	samples, _, err := j.samples(ctx, identity.Recordable)
 	identity.Samples = samples
-	return identity, file.Carrier.Item != "", err == nil
+	return identity, file.Carrier, err == nil
 }

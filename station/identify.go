@@ -144,7 +144,7 @@ func (b *bay) refuse(ctx context.Context, d Drive, s seen, ask *Request) (Outcom
 	}
 	b.carried(s.arrival, carrier.ID, nil)
 	b.notice(Notice{ID: carrier.ID, Word: WordNeedsYou, Text: s.refusal, Hint: s.hint})
-	return OutcomeNeedsYou, b.part(ctx, d, s, trayRefused, carrier.ID, carrier.Item != "", string(WordNeedsYou)+": "+s.refusal, s.hint)
+	return OutcomeNeedsYou, b.part(ctx, d, s, trayRefused, carrier.ID, carrier, string(WordNeedsYou)+": "+s.refusal, s.hint)
 }
 
 // insertionID makes an id that is the same each time the same insertion is

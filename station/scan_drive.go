@@ -92,13 +92,7 @@ func (as *arrivals) named(a *arrival, ask *Request) {
 	if as.open[a.n] == nil {
 		return
 	}
-	said := words{Item: ask.Item, Title: ask.Title, Part: ask.Part, Parts: ask.Parts, Side: ask.Side}
-	for _, id := range as.rounds.Name(time.Now(), a.n, said.covers) {
-		if sc := as.scans[id]; sc != nil {
-			sc.State, sc.Until, sc.met, sc.Came, sc.ID, sc.Text = ScanBound, nil, a.n, a.key, a.id, "bound to the disc in drive "+a.key
-			as.keep(sc)
-		}
-	}
+	as.meant(a, words{Item: ask.Item, Title: ask.Title, Part: ask.Part, Parts: ask.Parts, Side: ask.Side})
 	as.decide(a, nil)
 	as.advance()
 }

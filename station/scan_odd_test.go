@@ -31,6 +31,39 @@ func TestSpuriousChangeIsNoArrival(t *testing.T) {
 	})
 }
 
+// A drive that told of a disc, and had none, has not got the next one yet.
+func TestEmptyDriveThatToldOfADisc(t *testing.T) {
+	for name, scanned := range map[string]bool{"nothing was scanned": false, "a scan waits": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, rounds(2*time.Minute, 15*time.Second))
+				drive, other := r.add(simdrive.Options{}), r.add(simdrive.Options{Serial: "OTHER"})
+				r.start()
+				if scanned {
+					r.scan(station.ScanRequest{Code: "B-41"})
+				}
+				r.bench.SpuriousChange(drive)
+				r.await(1, final)
+				if !scanned {
+					r.scan(station.ScanRequest{Code: "B-41"})
+				}
+				must(t, drive.Insert(simdrive.PressedCD(iso(t, "FIRST", 87, 1000), 1000)))
+				time.Sleep(20 * time.Second)
+				must(t, other.Insert(simdrive.PressedCD(iso(t, "SECOND", 88, 1000), 1000)))
+				for i := 2; i <= 3; i++ {
+					v := r.show(r.ended(i, station.OutcomeDone).ID)
+					switch wants := v.Label == "FIRST" && !scanned; {
+					case wants && (v.Item == nil || *v.Item != "B-41"):
+						t.Errorf("%s has item %v, needs %q", v.Label, v.Item, v.Needs)
+					case !wants && v.Item != nil:
+						t.Errorf("%s has item %q", v.Label, *v.Item)
+					}
+				}
+			})
+		})
+	}
+}
+
 // A disc that goes on in its drive takes nobody's scan; one that nobody has
 // named makes it doubtful whose the scan was.
 func TestDiscThatGoesOnIsNoArrival(t *testing.T) {
@@ -66,6 +99,46 @@ func TestDiscThatGoesOnIsNoArrival(t *testing.T) {
 					t.Errorf("the disc that came has item %v, needs %q", next.Item, next.Needs)
 				case item == "" && (next.Item != nil || !strings.Contains(strings.Join(next.Needs, ";"), "B-32")):
 					t.Errorf("the disc that came has item %v, needs %q; nobody can know", next.Item, next.Needs)
+				}
+			})
+		})
+	}
+}
+
+// What was scanned of a disc that goes on was meant for it, and waits for no
+// other.
+func TestScanOfTheDiscThatGoesOn(t *testing.T) {
+	for name, later := range map[string]time.Duration{"while its round is open": 0, "when its round is over": 20 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, rounds(2*time.Minute, 15*time.Second))
+				drive, other := r.add(simdrive.Options{}), r.add(simdrive.Options{Serial: "OTHER"})
+				r.start()
+				d := slowDisc(t, "GOES_ON", 82, 300*time.Millisecond)
+				r.knows(2)
+				r.scan(station.ScanRequest{Code: "B-31", Drive: "SIM1"})
+				must(t, drive.Insert(d))
+				r.readFar(d)
+				drive.PressButton()
+				r.await(1, final)
+				sc := r.scan(station.ScanRequest{Code: "B-31"})
+				must(t, drive.Insert(d))
+				r.await(1, word(station.WordResumed))
+				time.Sleep(later)
+				if now := r.scanned(sc.N); now.State != station.ScanBound || now.Came != "SIM1" {
+					t.Errorf("the scan: %+v", now)
+				}
+				must(t, other.Insert(simdrive.PressedCD(iso(t, "NEXT", 83, 1000), 1000)))
+				items := map[string]catalog.View{}
+				for i := 2; i <= 3; i++ {
+					v := r.show(r.ended(i, station.OutcomeDone).ID)
+					items[v.Label] = v
+				}
+				if v := items["GOES_ON"]; v.Item == nil || *v.Item != "B-31" {
+					t.Errorf("the disc that goes on has item %v", v.Item)
+				}
+				if v := items["NEXT"]; v.Item != nil {
+					t.Errorf("the disc that came has item %s", *v.Item)
 				}
 			})
 		})

@@ -196,6 +196,15 @@ func (s *Station) away(f jobFile) bool {
 	return heard && now != f.Insertion && s.claims[f.ID] == nil
 }
 
+// stillLies reports whether a disc is in the drive that it was in, as far as that
+// drive has told.
+func (s *Station) stillLies(ins disc.Insertion) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.bays[ins.DriveKey]
+	return s.discs[ins.DriveKey] == ins && b != nil && b.there()
+}
+
 // dispatch brings a watcher's event to the bay of its drive.
 func (s *Station) dispatch(ev disc.DriveEvent) {
 	if ev.Drive.Key == "" {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"ripstation/catalog"
 	"ripstation/disc"
 )
 
@@ -72,8 +73,8 @@ func trayOf(out Outcome) trayKey {
 var errStays = errors.New("the disc stays in the drive")
 
 // part opens the tray under a disc whose story has ended, or holds it there, as
-// the policy of key says. named: somebody has said which item it is.
-func (b *bay) part(ctx context.Context, d Drive, s seen, key trayKey, id string, named bool, text, hint string) error {
+// the policy of key says. who: which item it is, as far as somebody has said so.
+func (b *bay) part(ctx context.Context, d Drive, s seen, key trayKey, id string, who catalog.CarrierInfo, text, hint string) error {
 	if b.s.cfg.Tray.of(key) == TrayHold && hasTray(d) {
 		b.hold(s, key, id, text, hint)
 		return nil
@@ -81,7 +82,7 @@ func (b *bay) part(ctx context.Context, d Drive, s seen, key trayKey, id string,
 	if err := b.open(ctx, d, s.ins, id, text, hint); err != nil {
 		return err
 	}
-	b.gave(s.identity, named)
+	b.gave(s.identity, who)
 	return nil
 }
 

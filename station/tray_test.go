@@ -2,6 +2,7 @@ package station_test
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -134,6 +135,30 @@ func TestTrayThatNeverOpens(t *testing.T) {
 	}
 	if n := ejects.Load(); n > 20 {
 		t.Errorf("asked %d times", n)
+	}
+	drive.ForceOpen()
+	r.cleared(x.ID)
+}
+
+// The job of a disc that its drive does not give back is not gone on with by
+// another of its pressing.
+func TestDoubleOfADiscThatIsShutIn(t *testing.T) {
+	r := newRig(t, func(c *station.Config) { c.EjectRetry = time.Millisecond })
+	r.put(between{eject: func(d station.Drive, ctx context.Context) error {
+		if ins, err := d.Insertion(ctx); err != nil || ins.DriveKey != "SIM1" {
+			return errors.Join(err, d.Eject(ctx))
+		}
+		return &disc.ReadError{Op: "START STOP UNIT", Class: disc.ClassNotReady, LBA: -1}
+	}})
+	drive, other := r.add(simdrive.Options{}), r.add(simdrive.Options{Serial: "OTHER"})
+	r.start()
+	d := simdrive.PressedCD(iso(t, "PRESSED", 65, 2000), 2000)
+	must(t, drive.Insert(d))
+	x := r.ended(1, station.OutcomeNeedsYou)
+	must(t, other.Insert(simdrive.PressedCD(iso(t, "PRESSED", 65, 2000), 2000)))
+	y := r.ended(2, station.OutcomeAlready)
+	if got := r.captures(x.ID); y.ID != x.ID || len(got) != 2 || got[1] != catalog.AlreadyArchived {
+		t.Errorf("the double is on carrier %s, the first disc on %s with captures %v", y.ID, x.ID, got)
 	}
 	drive.ForceOpen()
 	r.cleared(x.ID)

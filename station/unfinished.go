@@ -26,6 +26,9 @@ func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*j
 			continue
 		}
 		elsewhere := j.nearness(s.ins) == 2
+		if elsewhere && b.s.stillLies(f.Insertion) {
+			continue // two of one pressing
+		}
 		if elsewhere {
 			var err error
 			if ask, err = b.whose(ctx, s.arrival, ask); err != nil {
@@ -122,7 +125,7 @@ func (b *bay) goOn(j *job, s seen, ask *Request, agree int, elsewhere bool) erro
 	if elsewhere {
 		b.carried(s.arrival, j.ID, j)
 	} else if s.arrival != nil {
-		b.s.arrivals.none(s.arrival, j, f.Carrier.Item != "")
+		b.s.arrivals.none(s.arrival, j, f.Carrier)
 	}
 	if f.Step.atLeast(StepSealed) && !f.Step.atLeast(StepDone) && !f.Compare.open() {
 		b.notice(Notice{ID: j.ID, Word: WordStillSending, Text: "its image is in the spool and on its way"})

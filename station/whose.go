@@ -133,7 +133,7 @@ func (b *bay) carried(a *arrival, id string, j *job) {
 	defer as.mu.Unlock()
 	a.id = id
 	if a.job == nil && a.word != a.told { // said while it was being recorded
-		as.void(a, "it came too late: the disc is recorded", fmt.Sprintf("say it with `ripstation annotate %.8s`", id))
+		as.void(a, words{}, "it came too late: the disc is recorded", fmt.Sprintf("say it with `ripstation annotate %.8s`", id))
 	}
 	for _, sc := range as.scans {
 		if sc.met == a.n && sc.State == ScanBound {

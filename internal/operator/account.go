@@ -317,6 +317,14 @@ func (a *account) ejects() {
 	}
 }
 
+// worn reports whether sectors of a disc fail, or of one that is like it: its
+// reading may have been broken off, and gone on with by this one.
+func (a *account) worn(d Disc) bool {
+	return slices.ContainsFunc(a.night.Discs, func(o Disc) bool {
+		return (o.Number == d.Number || o.Model == d.Model) && len(o.Bad)+len(o.Shy) > 0
+	})
+}
+
 // reads asks how often the whole of each disc was read. Descriptors and samples
 // are few of its sectors. Where a sector fails, much else is read to drive it
 // out of the drive's cache before it is confirmed.
@@ -334,7 +342,7 @@ func (a *account) reads() {
 			if stays == 0 || of.Recordable() || of.Missing() > 0 {
 				reasons++
 			}
-			if stays++; len(of.Bad)+len(of.Shy) > 0 {
+			if stays++; a.worn(of) {
 				reasons += 4
 			}
 			if a.Interrupted != nil {
