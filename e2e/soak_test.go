@@ -24,7 +24,11 @@ const soakLimit = 40 * time.Minute
 func TestSoak(t *testing.T) {
 	first, seeds := number(t, "SEED", 1), number(t, "SEEDS", 1)
 	for seed := first; seed < first+seeds; seed++ {
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { soakSeed(t, seed) })
+		var wrong []string
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { soakSeed(t, seed, &wrong) })
+		if len(wrong) > 0 { // once more, below all that was logged
+			t.Errorf("seed %d:\n%s", seed, strings.Join(wrong, "\n"))
+		}
 	}
 }
 
@@ -42,14 +46,14 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 	return n
 }
 
-func soakSeed(t *testing.T, seed uint64) {
+func soakSeed(t *testing.T, seed uint64, wrong *[]string) {
 	sc, err := newScript(seed)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, b := sharedBenchFor(t, soakLimit)
 	o := newSoak(t, ctx, b, sc)
-	defer o.report()
+	defer func() { o.report(); *wrong = o.oddity }()
 	o.work()
 	worked := time.Since(o.began)
 	o.settle()
