@@ -145,3 +145,18 @@ func TestStoppedRipSaysWhatIsKept(t *testing.T) {
 		t.Errorf("exit %d, %+v\n%s", a.code, res.Record, a.talk)
 	}
 }
+
+// A disc that has the bytes of one which nobody has named may be a further copy
+// of it: what is said of it names nothing.
+func TestRipOfADoubleNamesNobody(t *testing.T) {
+	dir, config := stationFolder(t)
+	if a := ripstation(t, "rip", isoFile(t, dir, "a.iso", 900, 1), "--config", config); a.code != exitDone {
+		t.Fatal(a)
+	}
+	a := ripstation(t, "rip", isoFile(t, dir, "b.iso", 900, 1), "--item", "SECOND", "--json", "--config", config)
+	var res ripResult
+	decode(t, a.out, &res)
+	if a.code != exitFailed || res.Outcome != station.OutcomeAlready || res.Record == nil || res.Record.Item != nil || !strings.Contains(a.talk, "annotate "+short(res.ID)+" --item 'SECOND'") {
+		t.Errorf("exit %d, %+v\n%s", a.code, res.Record, a.talk)
+	}
+}

@@ -130,6 +130,7 @@ func (a *app) ripThere(ctx context.Context, c *web.Client, in station.Request) e
 
 // ripped tells the end and gives its exit code.
 func (a *app) ripped(ctx context.Context, b books, final station.Notice, in station.Request) error {
+	unnamed := ""
 	res := ripResult{Outcome: final.Outcome, Word: final.Word, Text: final.Text, Hint: final.Hint, Drive: final.Drive, ID: final.ID}
 	if final.ID != "" {
 		v, err := b.Show(ctx, final.ID)
@@ -138,7 +139,12 @@ func (a *app) ripped(ctx context.Context, b books, final station.Notice, in stat
 		} else if e := (*web.Error)(nil); !errors.As(err, &e) || e.Code != web.CodeNotFound {
 			return err // a disc that was not recorded has no record to show
 		}
-		if left, any := unheard(v, in); err == nil && any {
+		switch left, any := unheard(v, in); {
+		case err != nil || !any:
+		case final.Outcome == station.OutcomeAlready && v.Item == nil:
+			// It may be a further copy of that pressing (docs/decisions/0012-which-disc.md).
+			unnamed = fmt.Sprintf("nothing was named: %s holds the same bytes, and nobody has said which item that is; if it is this disc: ripstation annotate %s --item %s", short(final.ID), short(final.ID), shellWord(in.Item))
+		default:
 			if v, err = b.Annotate(ctx, final.ID, left); err != nil {
 				return fmt.Errorf("what was said of the disc is not in its record; say it with `ripstation annotate %s`: %w", short(final.ID), err)
 			}
@@ -154,6 +160,9 @@ func (a *app) ripped(ctx context.Context, b books, final station.Notice, in stat
 		if err := a.printView(*res.Record); err != nil {
 			return err
 		}
+	}
+	if unnamed != "" {
+		return errors.New(unnamed)
 	}
 	if code := outcomeCode(final.Outcome); code != exitDone {
 		return &failure{code: code}
