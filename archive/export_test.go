@@ -31,3 +31,5 @@ func DialTo(t *testing.T, s *S3, h http.Handler) {
 		return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
 	}
 }
+
+var Unjoined = unjoined

@@ -156,3 +156,16 @@ func TestCompletedAndNotShownYet(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// What a server that cannot join many parts needs is said, and only of one that
+// fails at it.
+func TestManyPartsThatAreNotJoined(t *testing.T) {
+	for _, c := range []struct {
+		status, parts int
+		told          bool
+	}{{500, 840, true}, {500, 262, false}, {403, 840, false}, {0, 840, false}} {
+		if got := archive.Unjoined(c.status, c.parts); strings.Contains(got, "--sidecar") != c.told {
+			t.Errorf("%d of %d parts: %q", c.status, c.parts, got)
+		}
+	}
+}

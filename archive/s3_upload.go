@@ -195,7 +195,11 @@ func (u *s3Upload) Complete(ctx context.Context, crc uint64) (Info, error) {
 	_, err := u.s.client.CompleteMultipartUpload(ctx, in, func(o *s3.Options) { o.HTTPClient = u.s.slow })
 	name, status := code(err)
 	if err != nil && status != http.StatusPreconditionFailed && name != "NoSuchUpload" {
-		return Info{}, u.s.fail("complete", u.key, err)
+		err := u.s.fail("complete", u.key, err)
+		if f := (*fault)(nil); errors.As(err, &f) && f.hint == "" {
+			f.hint = unjoined(status, len(done))
+		}
+		return Info{}, err
 	}
 	// Done, now or by a request whose answer was lost, or by another: the
 	// object itself tells.
@@ -211,6 +215,19 @@ func (u *s3Upload) Complete(ctx context.Context, crc uint64) (Info, error) {
 		return Info{}, &fault{store: u.s.cfg.Name, op: "complete", key: u.key, err: errors.New("the server took it and does not show it yet")}
 	}
 	return info, headErr
+}
+
+// fewParts are joined by every server that is known.
+const fewParts = 400
+
+// unjoined is what to do about a server that fails when it shall join parts.
+// versitygw keeps their sizes in one extended attribute of the object, and an
+// attribute of ext4 holds 4 KiB: a list of some 430 is too long for it.
+func unjoined(status, parts int) (hint string) {
+	if status < http.StatusInternalServerError || parts <= fewParts {
+		return ""
+	}
+	return fmt.Sprintf("the server has all %d parts and fails to join them; versitygw on ext4 can join some 430 unless it is started with --sidecar DIR. The image waits in the spool and is tried again", parts)
 }
 
 // confirm holds the object that is there against size and crc. If the store

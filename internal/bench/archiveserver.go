@@ -54,7 +54,8 @@ func serveS3(ctx context.Context, dir string) (s *s3Server, err error) {
 	}
 	s = &s3Server{root: filepath.Join(dir, "data"), ca: filepath.Join(dir, "ca.pem"), access: filepath.Join(dir, "access-key"), secret: filepath.Join(dir, "secret-key")}
 	cert, key := filepath.Join(dir, "server.pem"), filepath.Join(dir, "server-key.pem")
-	for _, err := range []error{os.MkdirAll(s.root, 0o755), certify(s.ca, cert, key),
+	sidecar := filepath.Join(dir, "sidecar")
+	for _, err := range []error{os.MkdirAll(s.root, 0o755), os.MkdirAll(sidecar, 0o755), certify(s.ca, cert, key),
 		os.WriteFile(s.access, []byte(accessKey+"\n"), 0o600), os.WriteFile(s.secret, []byte(secretKey+"\n"), 0o600)} {
 		if err != nil {
 			return nil, err
@@ -66,7 +67,7 @@ func serveS3(ctx context.Context, dir string) (s *s3Server, err error) {
 	}
 	s.addr = l.Addr().String()
 	l.Close()
-	cmd := exec.CommandContext(ctx, strings.TrimSpace(string(path)), "--port", s.addr, "--region", region, "--quiet", "--keep-alive", "--cert", cert, "--key", key, "posix", s.root)
+	cmd := exec.CommandContext(ctx, strings.TrimSpace(string(path)), "--port", s.addr, "--region", region, "--quiet", "--keep-alive", "--cert", cert, "--key", key, "posix", "--sidecar", sidecar, s.root) // ext4 has no room for a list of 840 parts
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+accessKey, "ROOT_SECRET_KEY="+secretKey)
 	var words bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &words, &words
