@@ -246,6 +246,12 @@ func (o *soak) remember(pieces ...*piece) {
 	if err != nil {
 		return // no guest, no ledger
 	}
+	before := len(o.ledger)
+	defer func() {
+		if len(o.ledger) == before {
+			o.note("no ledger in the spool is that of disc %v: exit %d, %.300q %.300s", numbers(pieces), r.Exit, r.Stdout, r.Stderr)
+		}
+	}()
 	at := o.Log.Mark()
 	for job := range strings.SplitSeq(r.Stdout, "job\n") {
 		for _, p := range pieces {
@@ -264,6 +270,13 @@ func (o *soak) remember(pieces ...*piece) {
 			o.ledger = append(o.ledger, m)
 		}
 	}
+}
+
+func numbers(pieces []*piece) (all []int) {
+	for _, p := range pieces {
+		all = append(all, p.no)
+	}
+	return all
 }
 
 func decode(text string, into any) error { return json.Unmarshal([]byte(text), into) }

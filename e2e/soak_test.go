@@ -81,12 +81,11 @@ func (o *soak) report() {
 	for _, text := range o.oddity {
 		o.t.Error(text)
 	}
-	if !o.t.Failed() {
-		return
+	if o.t.Failed() {
+		o.t.Logf("again with: make soak SEED=%d\n%s", o.script.seed, o.script)
+		o.t.Logf("the stays:\n%s", o.table())
+		o.t.Logf("what happened:\n%s", o.matters())
 	}
-	o.t.Logf("again with: make soak SEED=%d\n%s", o.script.seed, o.script)
-	o.t.Logf("the stays:\n%s", o.table())
-	o.t.Logf("what happened:\n%s", o.matters())
 	file := filepath.Join("..", "results", fmt.Sprintf("soak-%d.log", o.script.seed))
 	text := o.Log.Text(o.from) + "\n\nthe daemon said:\n" + strings.Join(o.story, "\n") + "\n\nthe console:\n" + o.Guest.Console()
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
