@@ -3,12 +3,16 @@ package catalog
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"strings"
 	"time"
 )
 
-// labelDoubt begins the reason of every review that a label asks for.
-const labelDoubt = "the label does not fit: "
+// labelDoubt begins the reason of every review that a label asks for in a batch:
+// a disc may have come in several, and each speaks for itself alone.
+func labelDoubt(batch string) string {
+	return fmt.Sprintf("batch %q: the label does not fit: ", batch)
+}
 
 // Doubt is a disc whose label says that it has another's identifier.
 type Doubt struct {
@@ -24,11 +28,12 @@ func (c *Catalog) DoubtLabels(ctx context.Context, batch string, doubts []Doubt,
 	if len(by) == 0 {
 		by = []Agent{{RoleOperator, Unattended}}
 	}
+	begins := labelDoubt(batch)
 	err = c.write(ctx, "note what the labels of batch "+clamp(batch, 64)+" say", func(tx *sql.Tx) error {
 		fresh = nil
 		said := map[string]string{}
 		for _, d := range doubts {
-			said[d.ID] = clamp(labelDoubt+strings.TrimSpace(d.Reason), maxText)
+			said[d.ID] = clamp(begins+strings.TrimSpace(d.Reason), maxText)
 		}
 		ps, err := places.rows(ctx, tx, "WHERE batch = ? ORDER BY place", batch)
 		if err != nil {
@@ -47,12 +52,12 @@ func (c *Catalog) DoubtLabels(ctx context.Context, batch string, doubts []Doubt,
 			} else if !there {
 				continue
 			}
-			isNew, err := doubtOf(ctx, tx, id, said[id], now, by)
+			isNew, err := doubtOf(ctx, tx, id, begins, said[id], now, by)
 			if err != nil {
 				return err
 			}
 			if isNew {
-				fresh = append(fresh, Doubt{id, strings.TrimPrefix(said[id], labelDoubt)})
+				fresh = append(fresh, Doubt{id, strings.TrimPrefix(said[id], begins)})
 			}
 		}
 		return nil
@@ -60,8 +65,9 @@ func (c *Catalog) DoubtLabels(ctx context.Context, batch string, doubts []Doubt,
 	return fresh, err
 }
 
-// doubtOf makes one carrier's doubt what reason says; empty: none.
-func doubtOf(ctx context.Context, tx *sql.Tx, id, reason string, now time.Time, by []Agent) (fresh bool, err error) {
+// doubtOf makes one carrier's doubt of those that begin so what reason says;
+// empty: none.
+func doubtOf(ctx context.Context, tx *sql.Tx, id, begins, reason string, now time.Time, by []Agent) (fresh bool, err error) {
 	rs, err := needs.rows(ctx, tx, "WHERE carrier = ? AND kind = ?", id, string(NeedsReview))
 	if err != nil {
 		return false, err
@@ -75,7 +81,7 @@ func doubtOf(ctx context.Context, tx *sql.Tx, id, reason string, now time.Time, 
 			there = true
 			continue
 		}
-		if !strings.HasPrefix(r.str("reason"), labelDoubt) || r.str("settled") != "" {
+		if !strings.HasPrefix(r.str("reason"), begins) || r.str("settled") != "" {
 			continue
 		}
 		// Nobody has settled it, so nothing that a person said goes with it.

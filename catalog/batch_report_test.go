@@ -343,7 +343,7 @@ func TestDoubtLabels(t *testing.T) {
 		t.Errorf("again: %+v", fresh)
 	}
 	n := len(allOf(t, c, []string{a, b}))
-	if got := needs(a); len(got) != 1 || got[0] != labelDoubt+"it fits B" {
+	if got := needs(a); len(got) != 1 || got[0] != labelDoubt("17")+"it fits B" {
 		t.Errorf("%q", got)
 	}
 	// A person has settled it: it is not asked again.
@@ -361,6 +361,26 @@ func TestDoubtLabels(t *testing.T) {
 		t.Errorf("%+v, %q", fresh, needs(b))
 	}
 	if got := len(allOf(t, c, []string{a, b})); got != n+3 {
+		t.Errorf("%d events, were %d", got, n)
+	}
+	// It comes again, in another batch: what that one says of it is another matter.
+	if _, err := c.CloseBatch(t.Context(), "ada"); err != nil {
+		t.Fatal(err)
+	}
+	openBatch(t, c, "18")
+	if err := c.RecordCapture(t.Context(), Attempt{Carrier: CarrierInfo{ID: b}, Capture: aCapture(AlreadyArchived, noon), Batch: "18"}); err != nil {
+		t.Fatal(err)
+	}
+	n = len(allOf(t, c, []string{a, b}))
+	for range 2 {
+		if fresh, err := c.DoubtLabels(t.Context(), "18", nil); err != nil || len(fresh) != 0 {
+			t.Errorf("%+v, %v", fresh, err)
+		}
+		if fresh := doubt(all...); len(fresh) != 0 || len(needs(b)) != 1 {
+			t.Errorf("%+v, %q", fresh, needs(b))
+		}
+	}
+	if got := len(allOf(t, c, []string{a, b})); got != n {
 		t.Errorf("%d events, were %d", got, n)
 	}
 	sound(t, c)

@@ -110,12 +110,13 @@ func (bs *batches) doubts(ctx context.Context, r catalog.BatchReport) error {
 		recorded[d.ID] = d.Recorded
 	}
 	for _, d := range doubts {
-		told := d.ID + " " + d.Reason
+		text := "batch " + r.Name + ": " + d.Reason
+		told := d.ID + " " + text
 		if bs.doubt[told] || recorded[d.ID] && !slices.Contains(fresh, d) {
 			continue
 		}
 		bs.doubt[told] = true
-		bs.s.say(Notice{ID: d.ID, Word: WordLabel, Text: d.Reason,
+		bs.s.say(Notice{ID: d.ID, Word: WordLabel, Text: text,
 			Hint: fmt.Sprintf("look at the disc: ripstation batch swap or shift moves identifiers, ripstation annotate %.8s says another, or accept it as it is", d.ID)})
 	}
 	return nil
@@ -150,13 +151,13 @@ func labels(r catalog.BatchReport) (discs []labelfit.Disc, titles []labelfit.Tit
 func doubtWords(r catalog.BatchReport, d labelfit.Doubt, titles []labelfit.Title) string {
 	me := r.Discs[d.Disc]
 	if d.Title >= 0 {
-		return fmt.Sprintf("label %q fits the title %q of batch %s better than %q, the title of item %s", me.Label, titles[d.Title].Text, r.Name, me.Title, me.Item)
+		return fmt.Sprintf("label %q fits the title %q better than %q, the title of item %s", me.Label, titles[d.Title].Text, me.Title, me.Item)
 	}
 	which := "on"
 	if d.By < 0 {
 		which = "back"
 	}
-	return fmt.Sprintf("label %q fits the title of the place one %s in batch %s better than %q, the title of item %s, and so do the labels beside it", me.Label, which, r.Name, me.Title, me.Item)
+	return fmt.Sprintf("label %q fits the title of the place one %s better than %q, the title of item %s, and so do the labels beside it", me.Label, which, me.Title, me.Item)
 }
 
 // flip says of a disc that goes out that its other side has not come.
