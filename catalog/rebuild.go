@@ -15,8 +15,9 @@ import (
 type Rebuilder struct {
 	c    *Catalog
 	from string
-	// When each item got its title: carriers come by id, not by time.
-	titled map[string]time.Time
+	// When each item got its title, by an event or else by a record: carriers come
+	// by id, not by time.
+	titled, first map[string]time.Time
 }
 
 // Rebuild begins with a catalog that is empty. from is the store's name.
@@ -25,7 +26,7 @@ func (c *Catalog) Rebuild(ctx context.Context, from string) (*Rebuilder, error) 
 	if err == nil && !empty {
 		err = fmt.Errorf("make the catalog anew: %w: there are discs in it", ErrConflict)
 	}
-	return &Rebuilder{c, from, map[string]time.Time{}}, err
+	return &Rebuilder{c, from, map[string]time.Time{}, map[string]time.Time{}}, err
 }
 
 // Empty reports whether the catalog knows no carrier.
@@ -255,10 +256,16 @@ func (a *adding) record() error {
 			return err
 		}
 		if c := changed(after, before); c != nil {
+			said, was := a.titled[before.Item] // of the item nobody said what is undone here
 			if err := a.apply(rec.Image.SealedAt, c); err != nil {
 				return err
 			}
+			if a.titled[before.Item] = said; !was {
+				delete(a.titled, before.Item)
+			}
 		}
+	} else if err := a.firstTitle(rec); err != nil {
+		return err
 	}
 	stored := map[string]bool{}
 	for _, e := range a.in.Events {

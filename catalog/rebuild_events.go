@@ -135,6 +135,28 @@ func (a *adding) title(r row, title string, at time.Time) error {
 	return it.update(a.ctx, a.tx)
 }
 
+// firstTitle has an item keep the title of the record that was the first to have
+// one, if no event gave it another.
+func (a *adding) firstTitle(rec Record) error {
+	item, at := rec.Carrier.Item, rec.Image.SealedAt
+	if item == "" || rec.Carrier.Title == "" {
+		return nil
+	}
+	if _, said := a.titled[item]; said {
+		return nil
+	}
+	if first, there := a.first[item]; there && !at.Before(first) {
+		return nil
+	}
+	a.first[item] = at
+	it, ok, err := items.one(a.ctx, a.tx, "WHERE id = ?", item)
+	if err != nil || !ok {
+		return err
+	}
+	it.set("title", rec.Carrier.Title)
+	return it.update(a.ctx, a.tx)
+}
+
 // copyState notes where an event left the copy that it names.
 func (a *adding) copyState(e StoredEvent) {
 	version, store := 0, ""
