@@ -41,9 +41,10 @@ var rooms = map[string][]string{
 	"station":             {"audit", "ripper", "discfs", "discfs/tree", "catalog", "archive"},
 	"web":                 {"station", "audit"},
 	"archive/archivetest": {"archive", "internal/versitygw"},
+	"systemd":             {},
 
 	"cmd/ripstation": {"web", "station", "watcher", "mmc", "audit", "ripper", "discfs", "discfs/tree", "discfs/export", "catalog", "archive",
-		"internal/simdrive", "internal/isoimage"},
+		"systemd", "internal/simdrive", "internal/isoimage"},
 
 	"internal/isoimage":         {},
 	"internal/versitygw":        {},

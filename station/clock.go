@@ -1,20 +1,18 @@
 package station
 
 import (
-	"golang.org/x/sys/unix"
-
 	"ripstation/catalog"
+	"ripstation/internal/systemclock"
 )
 
-// clockState asks the kernel whether a time server has set the clock
-// (adjtimex(2), STA_UNSYNC).
+// clockState is what a record says of the clock that its times are from.
 func clockState() catalog.Clock {
-	var t unix.Timex
-	if _, err := unix.Adjtimex(&t); err != nil {
+	switch yes, err := systemclock.Synchronised(); {
+	case err != nil:
 		return catalog.ClockUnknown
-	}
-	if t.Status&unix.STA_UNSYNC != 0 {
+	case yes:
+		return catalog.ClockSynchronised
+	default:
 		return catalog.ClockFree
 	}
-	return catalog.ClockSynchronised
 }

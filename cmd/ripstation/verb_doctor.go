@@ -34,6 +34,8 @@ type examiner struct {
 	only      string // the one store to look at, empty for everything
 	tryDelete bool
 	tell      func(diagnosis)
+	host      *host
+	running   running
 }
 
 // line tells one thing about a subject.
@@ -60,11 +62,15 @@ func (a *app) doctorVerb() *cobra.Command {
 	var tryDelete bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Look whether the station's stores and folders are fit for work",
+		Short: "Look whether stores, folders, clock and drives are fit for work",
 		Long: `Doctor looks at the stores of the configuration, the spool and the catalog's
-folder. Every line says ok, problem or cannot tell, and what to do. It puts a
-few small objects below probe/ into each store, which stay there, and deletes
-nothing.
+folder, the clock, the drives and what this machine does to them: udev's rule,
+who may use the nodes, settings of the kernel, what mounts discs or has a drive
+open. Every line says ok, problem or cannot tell, and what to do. It puts a few
+small objects below probe/ into each store, which stay there, and deletes
+nothing. A drive is asked who it is and what its tray does; one that a running
+station has is not disturbed. As root it sees every program, and looks at the
+rights of the user that the service names.
 
 Exit codes: 0 all is ok, 4 there is a problem, 5 something could not be told.`,
 		Example: "  ripstation doctor\n  ripstation doctor --store archive --try-delete\n  ripstation doctor --json",
@@ -79,7 +85,7 @@ Exit codes: 0 all is ok, 4 there is a problem, 5 something could not be told.`,
 					return err
 				}
 			}
-			return a.doctor(ctx, &examiner{cfg: cfg, only: store, tryDelete: tryDelete})
+			return a.doctor(ctx, &examiner{cfg: cfg, only: store, tryDelete: tryDelete, host: thisHost()})
 		}),
 	}
 	cmd.Flags().StringVar(&store, "store", "", "look at this store only")
@@ -116,6 +122,7 @@ func (a *app) doctor(ctx context.Context, e *examiner) error {
 		}
 	}
 	slices.SortStableFunc(examinations, func(x, y examination) int { return cmp.Compare(x.place, y.place) })
+	e.running = askStation(ctx, e.cfg.Station.Socket)
 	for _, x := range examinations {
 		x.look(ctx, e)
 		if err := ctx.Err(); err != nil {

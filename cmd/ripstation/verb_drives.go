@@ -48,7 +48,7 @@ func (a *app) drivesVerb() *cobra.Command {
 			return w.Flush()
 		}),
 	}
-	cmd.AddCommand(a.releaseVerb())
+	cmd.AddCommand(a.releaseVerb(), a.askVerb())
 	return cmd
 }
 

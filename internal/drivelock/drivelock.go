@@ -50,7 +50,7 @@ func Take(node string) (release func(), err error) {
 	defer mu.Unlock()
 	h := held[dev]
 	if h == nil {
-		name := fmt.Sprintf("@ripstation/drive/%d:%d", unix.Major(dev), unix.Minor(dev))
+		name := nameOf(dev)
 		fd, err := bind(name)
 		if errors.Is(err, unix.EADDRINUSE) {
 			err = taken(name)
@@ -64,6 +64,20 @@ func Take(node string) (release func(), err error) {
 	}
 	h.users++
 	return sync.OnceFunc(func() { drop(dev) }), nil
+}
+
+func nameOf(dev uint64) string {
+	return fmt.Sprintf("@ripstation/drive/%d:%d", unix.Major(dev), unix.Minor(dev))
+}
+
+// Owner is the process that has the drive behind a node, 0 when none has, or
+// the kernel does not say. It takes nothing, and sends the drive nothing.
+func Owner(node string) int {
+	var st unix.Stat_t
+	if err := unix.Stat(node, &st); err != nil {
+		return 0
+	}
+	return owner(nameOf(st.Rdev))
 }
 
 func drop(dev uint64) {

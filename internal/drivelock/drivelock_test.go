@@ -42,6 +42,9 @@ func TestOwnerIsNamed(t *testing.T) {
 	}
 	for range 3 {
 		_, err := Take(node)
+		if got := Owner(node); got != pid {
+			t.Errorf("the owner is %d, want %d", got, pid)
+		}
 		if want := fmt.Sprintf("process %d;", pid); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q in it", err, want)
 		}
@@ -60,7 +63,7 @@ func TestAskersAreLetGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	dev := uint64(st.Rdev)
-	name := fmt.Sprintf("@ripstation/drive/%d:%d", unix.Major(dev), unix.Minor(dev))
+	name := nameOf(dev)
 	n := 0
 	for owner(name) == os.Getpid() {
 		if n++; n > 100*askers {
@@ -142,6 +145,12 @@ func TestOneProcessADrive(t *testing.T) {
 		}
 	}
 	kill() // with SIGKILL: nothing is left behind
+	if got := Owner(node); got != 0 {
+		t.Errorf("after the other was killed the owner is %d", got)
+	}
+	if got := Owner("/dev/absent"); got != 0 {
+		t.Errorf("what is not there belongs to %d", got)
+	}
 	release, err := Take(node)
 	if err != nil {
 		t.Fatalf("after the other was killed: %v", err)
