@@ -130,6 +130,9 @@ func TestOthersMakeRoom(t *testing.T) {
 		if drive.Ejects() != 0 {
 			t.Error("the disc was given back")
 		}
+		if left, err := filepath.Glob(filepath.Join(r.cfg.Spool, "*", "uploads")); err != nil || len(left) > 0 {
+			t.Errorf("a job that could not be begun left %v, %v", left, err)
+		}
 		free()
 		r.ended(1, station.OutcomeDone)
 		r.whole(map[string]*simdrive.Disc{"PATIENT": d})

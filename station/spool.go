@@ -137,11 +137,19 @@ func (s *spool) create(f jobFile) (*job, error) {
 	if _, err := os.Lstat(dir); err == nil && !unfounded(dir) {
 		return nil, fmt.Errorf("%w: %s is there already", errUnfinished, dir)
 	}
-	if err := atomicfile.MkdirAll(filepath.Join(dir, "uploads"), 0o750); err != nil {
+	j := newJob(dir, f)
+	err := atomicfile.MkdirAll(filepath.Join(dir, "uploads"), 0o750)
+	if err == nil {
+		err = j.update(func(*jobFile) {})
+	}
+	if err != nil {
+		// On a full disk each try would leave a folder with nothing in it.
+		if unfounded(dir) {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
 		return nil, err
 	}
-	j := newJob(dir, f)
-	return j, j.update(func(*jobFile) {})
+	return j, nil
 }
 
 // discard takes a job's folder away once nothing in it is needed any more:
