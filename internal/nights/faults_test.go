@@ -79,6 +79,15 @@ func (l *life) happens(ctx context.Context, f operator.Fault, over time.Time) {
 			l.bench.Replug(s, fmt.Sprintf("/dev/sr%d", 10+f.N))
 			changed()
 		})
+	case operator.SpoolFull:
+		if err := l.fill(f); err != nil {
+			panic(err)
+		}
+		then(func() {
+			if err := l.makeRoom(); err != nil {
+				panic(err)
+			}
+		})
 	case operator.Jammed:
 		l.mu.Lock()
 		l.jam[f.Drive] = over

@@ -66,7 +66,7 @@ func holding(t *testing.T, dir string) (h held) {
 // more than a part in eight and a MiB. INSERTIONS is how many; make nights has
 // 10,000.
 func TestInsertionsLeaveNothingBehind(t *testing.T) {
-	if os.Getenv(lifeVariable) != "" {
+	if child() {
 		return
 	}
 	insertions := setting(t, "INSERTIONS", 500)

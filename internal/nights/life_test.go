@@ -27,6 +27,9 @@ import (
 // dawn is when every night begins. The bubble's clock starts sooner.
 var dawn = time.Date(2026, 11, 26, 20, 0, 0, 0, time.UTC)
 
+// reserve is what the station leaves free of the spool's disk: station.reserve.
+const reserve = 2 << 20
+
 // timing is a slow drive: a disc of a megabyte takes a minute.
 var timing = simdrive.Timing{SpinUp: 5 * time.Second, Seek: 150 * time.Millisecond, Error: 2 * time.Second, Rate: 16_000}
 
@@ -71,6 +74,8 @@ type life struct {
 func newLife(dir string) *life { return &life{dir: dir, end: make(chan string, 8)} }
 
 func (l *life) path(name string) string { return filepath.Join(l.dir, name) }
+
+func (l *life) spool() string { return l.path("disk/spool") }
 
 func (l *life) moment(what string, fault int) error {
 	return note(l.path(livesFile), moment{At: time.Now().UTC(), What: what, Fault: fault, Boot: l.boot})
@@ -174,6 +179,9 @@ func (l *life) wake() error {
 	}
 	time.Sleep(time.Until(now))
 	l.woke = time.Now()
+	if err := l.makeRoom(); err != nil {
+		return err
+	}
 	reboot := len(lives) == 0 || cause.What == operator.PowerCut
 	if reboot {
 		l.boot++
@@ -294,7 +302,7 @@ func (l *life) build(ctx context.Context) (err error) {
 		return err
 	}
 	cfg := station.Config{
-		Spool: l.path("spool"), Eject: station.EjectWhen(l.night.Eject), Retries: 3,
+		Spool: l.spool(), Reserve: reserve, Eject: station.EjectWhen(l.night.Eject), Retries: 3,
 		Program: catalog.Program{Name: "ripstation", Version: "test"}, Catalog: l.catalog, Events: l.bench.Events(), Log: zerolog.Nop(),
 		Open: l.open,
 	}

@@ -111,7 +111,7 @@ func (l *life) morning(ctx context.Context, status station.Status) ([]string, er
 			return nil, err
 		}
 	}
-	m.spool(status)
+	m.leftInSpool(status)
 	return m.flaws, nil
 }
 
@@ -146,6 +146,11 @@ func (l *life) tell(diary []operator.Entry, what operator.Morning) error {
 		}
 		for _, i := range c.Images {
 			t["images "+i.State]++
+		}
+	}
+	for _, n := range what.Notices {
+		if n.Word == string(station.WordWaitForSpace) {
+			t["waited for space"]++
 		}
 	}
 	t["jobs left"] += len(what.Jobs)
@@ -205,7 +210,7 @@ func (m *morning) account(ctx context.Context, c *catalog.Catalog, status statio
 		}
 		what.Carriers = append(what.Carriers, car)
 	}
-	jobs, err := filepath.Glob(m.path("spool/*/job.json"))
+	jobs, err := filepath.Glob(filepath.Join(m.spool(), "*", "job.json"))
 	if err != nil {
 		return what, err
 	}
@@ -230,6 +235,9 @@ func (m *morning) account(ctx context.Context, c *catalog.Catalog, status statio
 		return what, err
 	}
 	for _, n := range all {
+		if n.Final && strings.Contains(n.Text, syscall.ENOSPC.Error()) {
+			m.flaw("drive %s: %s: %s: a full disk ends no disc's story, it waits", n.Drive, n.Word, n.Text)
+		}
 		what.Notices = append(what.Notices, operator.Notice{At: n.Time, Drive: m.driveOf(n.Drive), ID: n.ID, Word: string(n.Word), Text: n.Text, Final: n.Final, Outcome: string(n.Outcome),
 			Ejecting: n.Word == station.WordEjected})
 	}
@@ -380,7 +388,7 @@ func (m *morning) uploads(ctx context.Context, _ *catalog.Catalog) error {
 				return err
 			}
 			id, _, _ := strings.Cut(u.Key, "/")
-			if _, err := os.Stat(m.path("spool/" + id + "/image.iso")); err != nil {
+			if _, err := os.Stat(filepath.Join(m.spool(), id, "image.iso")); err != nil {
 				m.flaw("%s has an unfinished upload of %s, which nobody goes on with", w.Name(), u.Key)
 			}
 		}
@@ -393,7 +401,7 @@ func (m *morning) uploads(ctx context.Context, _ *catalog.Catalog) error {
 // start, so that the job of a disc that was taken out before waits for the next.
 func (m *morning) heard(id string) bool {
 	var j struct{ Insertion disc.Insertion }
-	b, err := os.ReadFile(m.path("spool/" + id + "/job.json"))
+	b, err := os.ReadFile(filepath.Join(m.spool(), id, "job.json"))
 	if err == nil {
 		err = json.Unmarshal(b, &j)
 	}
@@ -406,9 +414,9 @@ func (m *morning) heard(id string) bool {
 	})
 }
 
-// spool looks at what is left in it: jobs that wait for their discs, and
+// leftInSpool looks at what is left in it: jobs that wait for their discs, and
 // nothing else; and at the lock.
-func (m *morning) spool(status station.Status) {
+func (m *morning) leftInSpool(status station.Status) {
 	words := map[string]station.BayStatus{}
 	for _, b := range status.Bays {
 		words[b.ID] = b
@@ -426,7 +434,7 @@ func (m *morning) spool(status station.Status) {
 			m.flaw("job %s is %s, and its disc lies in drive %s, which says %s: %s", j.ID, j.Step, b.Drive.Node, b.Word, b.Text)
 		}
 	}
-	entries, err := os.ReadDir(m.path("spool"))
+	entries, err := os.ReadDir(m.spool())
 	if err != nil {
 		m.flaw("%v", err)
 	}
@@ -436,7 +444,7 @@ func (m *morning) spool(status station.Status) {
 			m.flaw("the spool holds %s, which is no job", e.Name())
 		}
 	}
-	f, err := os.Open(m.path("spool/lock"))
+	f, err := os.Open(filepath.Join(m.spool(), "lock"))
 	if err != nil {
 		m.flaw("%v", err)
 		return

@@ -3,8 +3,10 @@ package nights
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -40,7 +42,7 @@ func setting(t *testing.T, name string, otherwise int) int {
 
 // TestNights plays NIGHTS nights from seed SEED on: 30 unless it is told.
 func TestNights(t *testing.T) {
-	if os.Getenv(lifeVariable) != "" {
+	if child() {
 		return
 	}
 	nights, first := setting(t, "NIGHTS", 30), setting(t, "SEED", 1)
@@ -97,7 +99,7 @@ func aNight(t *testing.T, n operator.Night, look ...func(dir string)) []string {
 	}()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	flaws, err := play(ctx, dir, n)
+	flaws, err := playNight(ctx, dir, n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,6 +111,32 @@ func aNight(t *testing.T, n operator.Night, look ...func(dir string)) []string {
 	}
 	return flaws
 }
+
+// playNight plays a night, with a disk of its own for the spool where that can be.
+func playNight(ctx context.Context, dir string, n operator.Night) ([]string, error) {
+	b, err := json.MarshalIndent(n, "", " ")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, nightFile), b, 0o644)
+	}
+	if err == nil {
+		err = os.Mkdir(filepath.Join(dir, "disk"), 0o755)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, ok, err := withDisk(ctx, dir)
+	if ok || err != nil {
+		return p.Flaws, err
+	}
+	if refused.Store(true); os.Getenv("CI") == "true" {
+		return nil, errors.New("this machine lets no plain user mount a file system of its own, and in CI a spool that is never full is not enough")
+	}
+	return play(ctx, dir, n)
+}
+
+// child says that the process is no test run of its own: it plays a night, or a
+// life in one.
+func child() bool { return os.Getenv(lifeVariable)+os.Getenv(nightVariable) != "" }
 
 // root is where the nights' folders are made: in memory where that can be, as
 // syncing is no test of anything in a process that is only killed.

@@ -48,16 +48,9 @@ type moment struct {
 	Boot  int       `json:"boot"`
 }
 
-// play plays a night in a folder. It gives the flaws of the morning; an error
+// play plays the night whose file lies in a folder. It gives the flaws of the morning; an error
 // is the night's own, not the station's.
 func play(ctx context.Context, dir string, n operator.Night) (flaws []string, err error) {
-	b, err := json.MarshalIndent(n, "", " ")
-	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(dir, nightFile), b, 0o644); err != nil {
-		return nil, err
-	}
 	fired := map[int]bool{}
 	for life := range maxLives {
 		point, which := "", -1
@@ -97,6 +90,7 @@ func live(ctx context.Context, dir, point string) (out string, err error) {
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestLife$", "-test.timeout=0")
 	cmd.Env = append(os.Environ(), lifeVariable+"="+dir, crashpoint.Variable+"="+point)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGQUIT) } // with all stacks
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = 10 * time.Second
 	b, err := cmd.CombinedOutput()
 	return string(b), err

@@ -92,3 +92,14 @@ func drawFaults(rng *rand.Rand, n *Night, o Options) (faults []Fault) {
 	}
 	return faults
 }
+
+// drawMore draws what nights did not have at first, from numbers of its own:
+// what a seed meant before stays as it was.
+func drawMore(rng *rand.Rand, n *Night) {
+	n.Disk = pick[int64](rng, 24<<20, 48<<20, 96<<20, 256<<20)
+	for i := range n.Faults {
+		if f := &n.Faults[i]; f.What == SpoolFull && rng.IntN(2) == 0 {
+			f.Room = rng.Int64N(6 << 20)
+		}
+	}
+}

@@ -70,6 +70,8 @@ type Fault struct {
 	// Point is the crash point at which the station's life ends, as
 	// crashpoint.Variable has it.
 	Point string `json:"point,omitempty"`
+	// Room is how many bytes SpoolFull leaves.
+	Room int64 `json:"room,omitempty"`
 }
 
 func (f Fault) String() string {
@@ -103,12 +105,14 @@ func (t Trouble) Life() bool {
 
 // Night is all that happens, as it was drawn from a seed.
 type Night struct {
-	Seed   uint64  `json:"seed"`
-	Drives int     `json:"drives"`
-	Stores int     `json:"stores"` // the first is required
-	Both   bool    `json:"both"`   // the second is required, too
-	Eject  string  `json:"eject"`  // eject.when
-	Scans  bool    `json:"scans"`  // the operator has a scanner
+	Seed   uint64 `json:"seed"`
+	Drives int    `json:"drives"`
+	Stores int    `json:"stores"` // the first is required
+	Both   bool   `json:"both"`   // the second is required, too
+	Eject  string `json:"eject"`  // eject.when
+	Scans  bool   `json:"scans"`  // the operator has a scanner
+	// Disk is how many bytes the spool's disk has; 0: as large as the machine's.
+	Disk   int64   `json:"disk,omitempty"`
 	Discs  []Disc  `json:"discs"`
 	Acts   []Act   `json:"acts"`
 	Faults []Fault `json:"faults"`
@@ -149,6 +153,7 @@ func Draw(seed uint64, o Options) Night {
 	}
 	n.Acts = drawActs(rng, &n, o)
 	n.Faults = drawFaults(rng, &n, o)
+	drawMore(rand.New(rand.NewPCG(seed, 0x0418)), &n)
 	return n
 }
 
