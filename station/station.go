@@ -36,6 +36,7 @@ type Station struct {
 	ended    chan struct{}               // closed when Run ends: nothing is started any more
 	aside    []LeftAlone                 // folders of the spool that are not touched
 	discs    map[string]disc.Insertion   // by drive key: what lies in the drives that were heard of; zero for nothing
+	stays    map[string][]disc.Insertion // by drive key: all insertions of the stay of what lies there
 }
 
 // New checks the config and builds a station; it starts nothing.
@@ -44,7 +45,7 @@ func New(cfg Config) (*Station, error) {
 		return nil, err
 	}
 	s := &Station{cfg: cfg, started: time.Now().UTC(), bays: map[string]*bay{}, jobs: map[string]*job{}, claims: map[string]*bay{},
-		ready: make(chan struct{}), ended: make(chan struct{}), discs: map[string]disc.Insertion{}}
+		ready: make(chan struct{}), ended: make(chan struct{}), discs: map[string]disc.Insertion{}, stays: map[string][]disc.Insertion{}}
 	s.spool, s.line, s.books = &spool{dir: cfg.Spool}, newLine(s), newBooks(s)
 	s.batches = newBatches(s)
 	s.arrivals = newArrivals(s)
@@ -171,11 +172,12 @@ func (s *Station) unclaim(b *bay, only ...string) {
 	})
 }
 
-// present notes what lies in a drive now. Done jobs of another disc that was
+// present notes what lies in a drive now, and which insertions the drive told of
+// since anything was seen to leave. Done jobs of another disc that was
 // in it are cleared, whoever took that out.
-func (s *Station) present(driveKey string, now disc.Insertion) {
+func (s *Station) present(driveKey string, now disc.Insertion, stay []disc.Insertion) {
 	s.mu.Lock()
-	s.discs[driveKey] = now
+	s.discs[driveKey], s.stays[driveKey] = now, slices.Clone(stay)
 	jobs := slices.Collect(maps.Values(s.jobs))
 	s.mu.Unlock()
 	for _, j := range jobs {
@@ -186,14 +188,15 @@ func (s *Station) present(driveKey string, now disc.Insertion) {
 }
 
 // away reports whether a job's disc has left its drive: its tray was seen to
-// open, or the drive holds another disc or none. While a bay works on the job,
-// it alone says so. s.mu is held.
+// open, or the drive holds another disc or none. A media change alone is no
+// other disc: a job that was forgotten at one would have its disc read again.
+// While a bay works on the job, it alone says so. s.mu is held.
 func (s *Station) away(f jobFile) bool {
 	if f.Eject != nil && f.Eject.Done {
 		return true
 	}
 	now, heard := s.discs[f.Insertion.DriveKey]
-	return heard && now != f.Insertion && s.claims[f.ID] == nil
+	return heard && now != f.Insertion && !slices.Contains(s.stays[f.Insertion.DriveKey], f.Insertion) && s.claims[f.ID] == nil
 }
 
 // stillLies reports whether a disc is in the drive that it was in, as far as that

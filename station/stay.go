@@ -95,7 +95,7 @@ func (st *stay) event(ctx context.Context, m disc.DriveEvent) {
 		if m.AtStart {
 			b.foundAtStart(m.Insertion)
 		}
-		b.s.present(b.info().Key, st.ins)
+		b.s.present(b.info().Key, st.ins, b.stayed)
 		st.start(ctx)
 	case disc.EventRemoved:
 		// When the story itself opens the tray, it says so.
@@ -168,7 +168,7 @@ func (st *stay) left(ctx context.Context) bool {
 // empty says that no disc is in the drive.
 func (st *stay) empty() {
 	st.leaves()
-	st.b.s.present(st.b.info().Key, st.ins)
+	st.b.s.present(st.b.info().Key, st.ins, nil)
 }
 
 // leaves forgets the disc that was in the drive.

@@ -117,6 +117,33 @@ func TestRemovedIsToldBeforeTheStoryHasNotedTheEject(t *testing.T) {
 	}
 }
 
+// The tray did not open, and the drive tells of a media change that did not
+// happen: the disc is the one whose story is told. It is given back, and not
+// read again, though its image is incomplete.
+func TestMediaChangeUnderADiscThatWasNotGivenBack(t *testing.T) {
+	var opens atomic.Bool
+	r := newRig(t, func(c *station.Config) { c.EjectRetry = time.Millisecond })
+	r.put(between{eject: func(d station.Drive, ctx context.Context) error {
+		if opens.Load() {
+			return d.Eject(ctx)
+		}
+		return &disc.ReadError{Op: "START STOP UNIT", Class: disc.ClassNotReady, LBA: -1}
+	}})
+	drive := r.add(simdrive.Options{})
+	r.start()
+	must(t, drive.Insert(scratched(66)(t)))
+	x := r.ended(1, station.OutcomeNeedsYou)
+	r.await(1, word(station.WordReleased))
+	opens.Store(true)
+	r.bench.SpuriousChange(drive)
+	r.ended(2, station.OutcomeIncomplete)
+	if v := r.show(x.ID); len(v.Captures) != 1 || v.Image.Version != 1 || drive.Ejects() != 1 {
+		t.Errorf("%d captures, image %d, %d ejects; the story:\n%s", len(v.Captures), v.Image.Version, drive.Ejects(), r.story())
+	}
+	must(t, drive.Insert(simdrive.AudioCD(1, 3000, 4000))) // the next disc
+	r.cleared(x.ID)
+}
+
 func TestTrayThatNeverOpens(t *testing.T) {
 	var ejects atomic.Int64
 	r := newRig(t, func(c *station.Config) { c.EjectRetry = time.Millisecond })
