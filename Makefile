@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --exact-match 2>/dev/null)
 COMMIT  := $(shell git describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null)
 LDFLAGS := $(if $(VERSION),-X main.version=$(VERSION)) $(if $(COMMIT),-X main.commit=$(COMMIT))
 
-.PHONY: build demo test e2e soak kill-matrix nights bench setup clean
+.PHONY: build demo test e2e soak kill-matrix nights bench messages setup clean
 
 build: setup
 	go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ripstation ./cmd/ripstation
@@ -64,6 +64,10 @@ bench: setup
 
 bench-%: setup
 	scripts/bench.sh $*
+
+# docs/messages.md is made from the code. It says what lacks its "what to do".
+messages:
+	go run ./internal/messages/write
 
 setup:
 	@scripts/packages.sh gcc libc6-dev libudev-dev pkg-config

@@ -136,10 +136,11 @@ const (
 	// image file. To do: nothing.
 	WordFinished Word = "FINISHED"
 	// WordFlip is shown when a disc goes out of which the batch's list expects two
-	// sides, and the other one has not come.
+	// sides, and the other one has not come. To do: turn it over and put it in again.
 	WordFlip Word = "FLIP DISC"
 	// WordHeld is shown of a disc that is done and whose tray stays shut because a
-	// key of eject.* says "hold".
+	// key of eject.* says "hold". To do: look at what stands behind the word, then
+	// take the disc out: `ripstation eject DRIVE`, or the drive's button.
 	WordHeld Word = "DISC HELD"
 	// WordEjectFailed is shown when the drive did not open its tray.
 	WordEjectFailed Word = "EJECT FAILED"
