@@ -19,6 +19,7 @@ type Batch struct {
 	Closed   *time.Time `json:"closed"`    // null while it is open
 	ClosedBy string     `json:"closed_by"`
 	Places   int        `json:"places"`   // how many are taken
+	Next     int        `json:"next"`     // the place that the next disc takes
 	Expected int        `json:"expected"` // rows of its list; 0 when it has none
 	Told     *time.Time `json:"told"`     // when it was said that its discs may go back
 }
@@ -149,7 +150,7 @@ func mustBatch(ctx context.Context, q querier, name string) (row, error) {
 
 func batchView(ctx context.Context, q querier, r row) (Batch, error) {
 	b := Batch{Name: r.str("name"), Opened: parseTime(r.str("opened")), OpenedBy: r.str("opened_by"), Closed: parseTimePtr(r.str("closed")),
-		ClosedBy: r.str("closed_by"), Expected: int(r.num("expected")), Told: parseTimePtr(r.str("told"))}
+		ClosedBy: r.str("closed_by"), Next: int(r.num("next")), Expected: int(r.num("expected")), Told: parseTimePtr(r.str("told"))}
 	err := q.QueryRowContext(ctx, "SELECT count(DISTINCT place) FROM places WHERE batch = ?", b.Name).Scan(&b.Places)
 	return b, err
 }

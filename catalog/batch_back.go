@@ -24,6 +24,11 @@ func standing(ctx context.Context, q querier, r BatchReport, sight BatchSight) (
 	for _, c := range sight.Coming {
 		say(BatchDisc{}, "", "%s", c)
 	}
+	for _, u := range sight.Underway {
+		if u.Batch == r.Name && !slices.ContainsFunc(r.Discs, func(d BatchDisc) bool { return d.ID == u.ID }) {
+			say(BatchDisc{ID: u.ID}, "", "disc %.8s came while it was open and has no place yet: %s", u.ID, u.What)
+		}
+	}
 	if len(r.Discs) == 0 {
 		say(BatchDisc{}, "", "no disc came")
 	}

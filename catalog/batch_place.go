@@ -193,7 +193,8 @@ func (in Attempt) place(ctx context.Context, tx *sql.Tx) error {
 }
 
 // inheritPlaces gives the places of a carrier that was never recorded to the one
-// whose disc it turned out to be.
+// whose disc it turned out to be. In a batch in which that one has a place it
+// keeps its own, and the other is nobody's.
 func inheritPlaces(ctx context.Context, tx *sql.Tx, from, to string, by []Agent) error {
 	if _, there, err := carriers.one(ctx, tx, "WHERE id = ?", from); err != nil {
 		return err
@@ -207,6 +208,13 @@ func inheritPlaces(ctx context.Context, tx *sql.Tx, from, to string, by []Agent)
 	for _, p := range rs {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM places WHERE batch = ? AND place = ? AND carrier = ?", p.str("batch"), p.num("place"), from); err != nil {
 			return err
+		}
+		_, has, err := places.one(ctx, tx, "WHERE batch = ? AND carrier = ? LIMIT 1", p.str("batch"), to)
+		if err != nil {
+			return err
+		}
+		if has {
+			continue
 		}
 		p.set("carrier", to)
 		if err := sayPlace(ctx, tx, p, by); err != nil {

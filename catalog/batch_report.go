@@ -41,6 +41,9 @@ type Underway struct {
 	CarrierInfo
 	Label string
 	What  string // in words: "being read"
+	// Batch is the one in which it came, empty when none was open: it may have no
+	// place there yet.
+	Batch string
 }
 
 // BatchSight is what the catalog cannot know of a batch by itself.

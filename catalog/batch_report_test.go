@@ -59,7 +59,7 @@ func TestReportItemByItem(t *testing.T) {
 		t.Fatal(err)
 	}
 	sight := shelf(false)
-	sight.Underway = []Underway{{CarrierInfo{ID: reading, Item: "H"}, "H_LABEL", "being read"}}
+	sight.Underway = []Underway{{CarrierInfo: CarrierInfo{ID: reading, Item: "H"}, Label: "H_LABEL", What: "being read"}}
 	mustCommit(t, c, aCommit(t, Record(func() Record { // in another batch, or none
 		r := aRecord(NewID(), 1)
 		r.Carrier.Item = "I"
@@ -159,7 +159,7 @@ func TestImportList(t *testing.T) {
 	if _, _, err := c.TakePlace(t.Context(), "17", id, Agent{RoleOperator, "ada"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.ImportList(t.Context(), "17", []carrierlist.Row{b}, BatchSight{Underway: []Underway{{CarrierInfo{ID: id, Item: "C"}, "", "being read"}}}); !errors.Is(err, ErrConflict) {
+	if _, err := c.ImportList(t.Context(), "17", []carrierlist.Row{b}, BatchSight{Underway: []Underway{{CarrierInfo: CarrierInfo{ID: id, Item: "C"}, What: "being read"}}}); !errors.Is(err, ErrConflict) {
 		t.Error(err)
 	}
 	if r := report(t, c, "17", shelf(false)); r.Sides != 3 || r.Batch.Expected != 2 {
@@ -258,7 +258,7 @@ func TestShiftAndSwap(t *testing.T) {
 		{func() ([]Moved, error) { return c.Swap(t.Context(), in, 2, 9, eve) }, ErrNotFound, "place 9"},
 		{func() ([]Moved, error) { return c.Swap(t.Context(), Correction{Batch: "x"}, 1, 2, eve) }, ErrNotFound, "batch list"},
 		{func() ([]Moved, error) {
-			return c.Swap(t.Context(), Correction{Batch: "17", Underway: []Underway{{CarrierInfo{ID: ids[1]}, "", "being read anew"}}}, 1, 2, eve)
+			return c.Swap(t.Context(), Correction{Batch: "17", Underway: []Underway{{CarrierInfo: CarrierInfo{ID: ids[1]}, What: "being read anew"}}}, 1, 2, eve)
 		}, ErrConflict, "place 2 (" + ids[1][:8] + "): it is not recorded yet (being read anew)"},
 	} {
 		if moved, err := x.do(); !errors.Is(err, x.is) || !strings.Contains(err.Error(), x.says) || moved != nil {

@@ -226,8 +226,18 @@ func TestPlacesAreInEvents(t *testing.T) {
 	if got := places(same); len(got) != 1 || got[0] != 3 {
 		t.Errorf("inherited: %v", got)
 	}
-	if r := report(t, c, "18", shelf(false)); r.Places != 3 || len(r.Discs) != 3 {
-		t.Errorf("%+v", r.Discs)
+	// It is put in once more: a carrier has one place in a batch.
+	again := NewID()
+	if _, _, err := c.TakePlace(t.Context(), "18", again); err != nil {
+		t.Fatal(err)
+	}
+	attempt(same, "18", again)
+	if got := places(same); len(got) != 1 || got[0] != 3 {
+		t.Errorf("inherited twice: %v", got)
+	}
+	r := report(t, c, "18", shelf(false))
+	if r.Places != 3 || len(r.Discs) != 3 || r.Next != 5 {
+		t.Errorf("%d, %d, %+v", r.Places, r.Next, r.Discs)
 	}
 	sound(t, c)
 }
@@ -414,7 +424,7 @@ func TestMayGoBack(t *testing.T) {
 	s.Coming = []string{"the disc in /dev/sr0"}
 	stands(s, "/dev/sr0", "no record")
 	s = sight
-	s.Underway = []Underway{{CarrierInfo{ID: reserved}, "", "being read"}}
+	s.Underway = []Underway{{CarrierInfo: CarrierInfo{ID: reserved}, What: "being read"}}
 	stands(s, "being read")
 	// It is refused: it has a record, and no image.
 	if err := c.RecordCapture(t.Context(), Attempt{Carrier: CarrierInfo{ID: reserved}, Capture: aCapture(Refused, noon), Batch: "17"}); err != nil {
@@ -425,8 +435,12 @@ func TestMayGoBack(t *testing.T) {
 	stands(BatchSight{Required: []BatchStore{{"shelf", false}, {"vault", false}}}, "no copy in vault")
 	// A known disc that is read anew stands against it, too.
 	s = sight
-	s.Underway = []Underway{{CarrierInfo{ID: id}, "", "being read anew"}}
+	s.Underway = []Underway{{CarrierInfo: CarrierInfo{ID: id}, What: "being read anew"}}
 	stands(s, "being read anew")
+	// One that has not even a place is of the batch all the same.
+	s = sight
+	s.Underway = []Underway{{CarrierInfo: CarrierInfo{ID: NewID()}, What: "being read", Batch: "17"}, {CarrierInfo: CarrierInfo{ID: NewID()}, What: "being read", Batch: "18"}}
+	stands(s, "has no place yet: being read")
 	if !told(sight) {
 		t.Fatalf("not told: %+v", report(t, c, "17", sight).Against)
 	}

@@ -193,20 +193,32 @@ func (f *jobFile) placed() bool {
 	})
 }
 
-// takeUp makes sure that the catalog has the places of a job from before a
-// restart.
-func (bs *batches) takeUp(ctx context.Context, j *job) {
-	f := j.file()
-	if f.Compare.needless() {
-		return // its places are the known carrier's by now
+// takeUp makes sure that the catalog has the places of the jobs from before a
+// restart: those that they have, before one that has none takes another's.
+func (bs *batches) takeUp(ctx context.Context, jobs []*job) {
+	jobs = slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool {
+		f := j.file()
+		if f.Compare.needless() {
+			return true // its places are the known carrier's by now
+		}
+		err := bs.s.cfg.Catalog.KeepPlaces(ctx, j.ID, f.Events)
+		if err != nil && ctx.Err() == nil {
+			bs.unplaced(j, err)
+		}
+		return err != nil
+	})
+	for _, j := range jobs {
+		bs.takePlace(ctx, j)
 	}
-	err := bs.s.cfg.Catalog.KeepPlaces(ctx, j.ID, f.Events)
+}
+
+func (bs *batches) takePlace(ctx context.Context, j *job) {
 	// The place of a sealed image that is still to be compared goes to the disc
 	// that it is: what is recorded then takes it.
-	if err == nil && !f.Step.atLeast(StepRecorded) && !(f.Compare.open() && f.Step.atLeast(StepSealed)) {
-		err = bs.place(ctx, j)
+	if f := j.file(); f.Step.atLeast(StepRecorded) || f.Compare.open() && f.Step.atLeast(StepSealed) {
+		return
 	}
-	if err != nil && ctx.Err() == nil {
+	if err := bs.place(ctx, j); err != nil && ctx.Err() == nil {
 		bs.unplaced(j, err)
 	}
 }
@@ -220,6 +232,11 @@ func (s *Station) BatchSight(batch string) catalog.BatchSight {
 	jobs := make([]*job, 0, len(s.jobs))
 	for _, j := range s.jobs {
 		jobs = append(jobs, j)
+	}
+	for _, l := range s.aside {
+		if !l.Contradicts {
+			sight.Underway = append(sight.Underway, catalog.Underway{CarrierInfo: catalog.CarrierInfo{ID: l.ID}, What: l.Reason})
+		}
 	}
 	s.mu.Unlock()
 	for _, j := range jobs {

@@ -20,7 +20,11 @@ func underway(f jobFile) *catalog.Underway {
 		StepStored: "it is stored, and being recorded"}[f.Step]
 	info := f.Carrier
 	info.ID = f.ID
-	return &catalog.Underway{CarrierInfo: info, Label: f.Identity.Label, What: what}
+	u := &catalog.Underway{CarrierInfo: info, Label: f.Identity.Label, What: what, Batch: f.Batch}
+	if f.Compare.needless() {
+		u.Batch = "" // its place is the known carrier's by now
+	}
+	return u
 }
 
 // Underway reads from a spool's folder, changing nothing, which discs are not

@@ -90,9 +90,7 @@ func (s *Station) Run(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	slices.SortFunc(jobs, func(a, b *job) int { return a.Created.Compare(b.Created) })
-	for _, j := range jobs {
-		s.batches.takeUp(ctx, j) // all of them before a disc could take a place
-	}
+	s.batches.takeUp(ctx, jobs) // before a disc could take a place
 	for _, j := range jobs {
 		if err := j.stoppedBefore(); err != nil {
 			return err

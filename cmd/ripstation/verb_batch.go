@@ -67,7 +67,7 @@ func (a *app) batchOpenVerb() *cobra.Command {
 				if a.json {
 					return a.printJSON(out)
 				}
-				a.say("batch %s is open; the next disc takes place %d", one(out.Name), out.Places+1)
+				a.say("batch %s is open; the next disc takes place %d", one(out.Name), out.Next)
 				return nil
 			})
 		}),
