@@ -32,6 +32,8 @@ var ofBatches = []remedy{
 		"stands against giving the discs back", "Close it when its last disc has come: `ripstation batch close`."},
 	{"no disc came",
 		"stands against giving the discs back", "Nothing, if the batch is empty."},
+	{"disc … came while it was open and has no place yet: …",
+		"stands against giving the discs back", "Wait until it is archived, with the station running; what it waits for `ripstation status` and `ripstation review` say."},
 	{"it has no record",
 		"the disc came, and is not archived", "Look at it: `ripstation status`; else put it in again."},
 	{"image … has no copy in …",
