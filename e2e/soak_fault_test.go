@@ -44,6 +44,8 @@ func (o *soak) trouble() {
 	})
 	if status, dead := o.dead(); dead {
 		o.fell(status)
+	} else {
+		o.lived = time.Now()
 	}
 	if len(o.todo) == 0 {
 		return
@@ -71,6 +73,7 @@ func (o *soak) fell(status int) {
 	o.Log.Note("the daemon has ended with status %d", status)
 	o.hit(killed)
 	o.launch("")
+	o.upsetSince(o.lived)
 }
 
 // hit notes for all discs in drives that something befell them.
@@ -113,6 +116,7 @@ func (o *soak) strike(f fault, late bool) bool {
 		return false // nothing is under way that it could hit
 	}
 	o.Log.Note("fault: %s", f)
+	began := time.Now()
 	o.t.Logf("%4.0f s, %d of %d discs presented: %s", time.Since(o.began).Seconds(), o.shown, len(o.script.pieces), f.trick) // shows that it lives
 	o.hit(f.trick)
 	switch f.trick {
@@ -139,7 +143,6 @@ func (o *soak) strike(f fault, late bool) bool {
 		o.end(syscall.SIGTERM)
 		o.launch(f.point)
 	case stopped:
-		began := time.Now()
 		if status := o.end(syscall.SIGTERM); status != 0 {
 			o.wrong("the daemon that was asked to stop ended with status %d", status)
 		}
@@ -152,7 +155,7 @@ func (o *soak) strike(f fault, late bool) bool {
 		o.active = append(o.active, run)
 	}
 	if o.calm = time.Now(); f.class() != "store" {
-		o.upset()
+		o.upsetSince(began)
 	}
 	return true
 }

@@ -98,9 +98,10 @@ type soak struct {
 	ledger   []memory
 	story    []string // what the daemon has said in all boots
 	scans    []scanned
-	noReader bool        // the station knows no scans
-	upsets   []time.Time // when the daemon started, or something befell a drive
-	kept     int         // how many lines of it are of the present boot
+	noReader bool      // the station knows no scans
+	lived    time.Time // when the daemon was last seen alive
+	upsets   []span    // from when to when something befell a drive or the daemon
+	kept     int       // how many lines of it are of the present boot
 }
 
 // newSoak sets the bench up with four drives of different speeds.
@@ -524,10 +525,16 @@ func (o *soak) launch(point string) {
 }
 
 // upset notes that from now on the station may know less than a person.
-func (o *soak) upset() {
-	o.upsets = append(o.upsets, time.Now())
+func (o *soak) upset() { o.upsetSince(time.Now()) }
+
+// upsetSince notes that what was upset was it from a time on.
+func (o *soak) upsetSince(from time.Time) {
 	o.calm = time.Now()
+	o.upsets = append(o.upsets, span{from, o.calm})
 }
+
+// span is a time.
+type span struct{ from, to time.Time }
 
 // dead reports that the daemon has ended.
 func (o *soak) dead() (status int, dead bool) {

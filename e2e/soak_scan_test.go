@@ -67,7 +67,7 @@ func (o *soak) scanBefore(p *piece, s *slot) {
 
 // rested reports that every round is over.
 func (o *soak) rested() bool {
-	last := o.upsets[len(o.upsets)-1]
+	last := o.upsets[len(o.upsets)-1].to
 	for _, p := range o.script.pieces {
 		if st := p.last(); st != nil && st.in.After(last) {
 			last = st.in
@@ -129,7 +129,7 @@ func (o *soak) expected() (sure []*stay) {
 }
 
 func (o *soak) upsetBetween(from, to time.Time) bool {
-	return slices.ContainsFunc(o.upsets, func(t time.Time) bool { return t.After(from) && t.Before(to) })
+	return slices.ContainsFunc(o.upsets, func(s span) bool { return s.to.After(from) && s.from.Before(to) })
 }
 
 // clean gives the discs of one round, nil when it is not a clean one.

@@ -195,9 +195,11 @@ func TestAllReadBackOnceAndOnlyWhenTrue(t *testing.T) {
 }
 
 // asking adds a drive in the middle of whose discs a person says what they are:
-// disc counts them from 0.
+// disc counts them from 0. The drive is slow until that was taken: it proves by
+// its next answers that the disc is still the same.
 func (r *rig) asking(says func(disc int) station.Request) *simbench.Slot {
 	discs, in := 0, false
+	answered := make(chan struct{})
 	return r.bench.Add(simdrive.Options{Serial: "SIM1", Log: func(e simdrive.Event) {
 		switch {
 		case e.Op == "READ(10)" && e.Count >= 8 && e.LBA >= 1000 && !in:
@@ -205,8 +207,17 @@ func (r *rig) asking(says func(disc int) station.Request) *simbench.Slot {
 			ask := says(discs)
 			discs++
 			ask.Source = "SIM1"
-			if _, err := r.station.Rip(r.t.Context(), ask); err != nil {
-				r.t.Errorf("say what the disc is: %v", err)
+			answered = make(chan struct{})
+			go func() {
+				defer close(answered)
+				if _, err := r.station.Rip(r.t.Context(), ask); err != nil {
+					r.t.Errorf("say what the disc is: %v", err)
+				}
+			}()
+		case e.Op == "READ(10)" && in:
+			select {
+			case <-answered:
+			case <-time.After(200 * time.Millisecond):
 			}
 		case e.Kind == simdrive.EventTray:
 			in = false

@@ -22,6 +22,8 @@ type bay struct {
 	// unplugged: the drive has left; its node may be another one's by now.
 	unplugged bool
 
+	witness witness
+
 	atStart disc.Insertion // what the watcher met when it started
 
 	// Only the story uses these, and there is one at a time; in between they are
@@ -232,6 +234,9 @@ func (b *bay) accept(r Request, now *telling) error {
 	f := j.file()
 	if r.Item != "" && f.Carrier.Item != "" && r.Item != f.Carrier.Item {
 		return fmt.Errorf("%w: the disc in it is being read as item %q", ErrBusy, f.Carrier.Item)
+	}
+	if r.tells() && f.Disc.Medium != disc.MediumFile && !f.Step.atLeast(StepSealed) && !b.witness.after(r.said) {
+		return fmt.Errorf("%w: %s", ErrBusy, unproved)
 	}
 	sealed := false
 	err := j.update(func(f *jobFile) {

@@ -1,8 +1,10 @@
 package station
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"time"
 
 	"ripstation/disc"
 )
@@ -13,19 +15,25 @@ import (
 // when the drive's insertion is still the same afterwards.
 type guarded struct {
 	Drive
-	ins disc.Insertion
+	ins     disc.Insertion
+	witness *witness
 }
 
 var errOtherInsertion = errors.New("the kernel has seen another disc come meanwhile")
 
 // ReadSectors is the drive's, or an error of class changed.
 func (g guarded) ReadSectors(ctx context.Context, lba disc.LBA, p []byte) error {
-	if err := g.Drive.ReadSectors(ctx, lba, p); err != nil {
-		return err
+	begun := time.Now()
+	read := g.Drive.ReadSectors(ctx, lba, p)
+	if read != nil && disc.ClassOf(read) != disc.ClassMedium {
+		return read
 	}
 	now, err := g.Insertion(ctx)
 	if err == nil && now != g.ins {
 		return &disc.ReadError{Op: "READ", Class: disc.ClassChanged, LBA: lba, Err: errOtherInsertion}
 	}
-	return err
+	if err == nil {
+		g.witness.saw(begun)
+	}
+	return cmp.Or(read, err)
 }

@@ -56,33 +56,35 @@ func TestWordForADiscThatWasJustPutIn(t *testing.T) {
 			return err
 		},
 	} {
-		t.Run(how, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				var l *late
-				r := newRig(t, rounds(time.Hour, time.Hour), func(c *station.Config) {
-					l = lateEvents(ctx, c.Events)
-					c.Events, c.SwapNotice = l.out, 0
-				})
-				drive := r.add(simdrive.Options{})
-				r.start()
-				old := slowDisc(t, "OLD", 77, time.Minute) // its reading hears nothing for so long
-				must(t, drive.Insert(old))
-				r.readFar(old)
-				l.keep <- 4 * time.Second
-				drive.ForceOpen()
-				must(t, drive.Insert(simdrive.PressedCD(iso(t, "NEW", 78, 1000), 1000)))
-				if err := say(r); !errors.Is(err, station.ErrBusy) {
-					t.Errorf("the answer: %v", err)
-				}
-				for _, j := range r.station.Status().Jobs {
-					if j.Label == "OLD" && j.Item != "" {
-						t.Errorf("the disc that has left is named %s", j.Item)
+		for _, after := range []time.Duration{4 * time.Second, 20 * time.Second} {
+			t.Run(how+", told after "+after.String(), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					var l *late
+					r := newRig(t, rounds(time.Hour, time.Hour), func(c *station.Config) {
+						l = lateEvents(ctx, c.Events)
+						c.Events, c.SwapNotice = l.out, 0
+					})
+					drive := r.add(simdrive.Options{})
+					r.start()
+					old := slowDisc(t, "OLD", 77, time.Minute) // its reading hears nothing for so long
+					must(t, drive.Insert(old))
+					r.readFar(old)
+					l.keep <- after
+					drive.ForceOpen()
+					must(t, drive.Insert(simdrive.PressedCD(iso(t, "NEW", 78, 1000), 1000)))
+					if err := say(r); !errors.Is(err, station.ErrBusy) {
+						t.Errorf("the answer: %v", err)
 					}
-				}
-				r.stop()
+					for _, j := range r.station.Status().Jobs {
+						if j.Label == "OLD" && j.Item != "" {
+							t.Errorf("the disc that has left is named %s", j.Item)
+						}
+					}
+					r.stop()
+				})
 			})
-		})
+		}
 	}
 }

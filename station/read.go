@@ -44,7 +44,8 @@ func (b *bay) read(ctx context.Context, d Drive, j *job) (_ *intake, err error) 
 	b.notice(Notice{ID: j.ID, Word: WordReading, Text: fmt.Sprintf("%d sectors, %d of them in the spool already", f.Disc.Sectors, img.Counts().Read)})
 
 	var said string
-	res, err := ripper.Rip(ctx, guarded{d, f.Insertion}, img, ripper.Options{
+	defer b.witness.reads()()
+	res, err := ripper.Rip(ctx, guarded{d, f.Insertion, &b.witness}, img, ripper.Options{
 		Drive: driveName(f.Drive), Medium: f.Disc.Medium, Unrecorded: f.Disc.Unrecorded, RunOut: f.Disc.RunOut,
 		Capacity: claim(f.Disc, "READ CAPACITY"), Passes: ripper.DefaultPasses(b.s.cfg.Retries),
 		Wanted: wanted(f.Disc.TOC),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"ripstation/disc"
 )
@@ -21,7 +22,8 @@ type Request struct {
 	Side     string `json:"side"`
 	Operator string `json:"operator"`
 
-	word *word // what scans said of the disc, in the place of what was not said
+	said time.Time // when this station heard it
+	word *word     // what scans said of the disc, in the place of what was not said
 }
 
 func (r Request) validate() error {
@@ -38,6 +40,9 @@ func (r Request) validate() error {
 	}
 	return nil
 }
+
+// tells reports whether something is said of the disc.
+func (r Request) tells() bool { return r.Item != "" || r.Title != "" || r.Side != "" || r.Part > 0 }
 
 // ErrRequest says that what was asked for cannot be, whatever is in the drive.
 var ErrRequest = errors.New("not understood")
@@ -73,8 +78,9 @@ func (s *Station) Rip(ctx context.Context, r Request) (disc.Drive, error) {
 		return disc.Drive{}, err
 	}
 	// Of a disc that is not being read yet, the drive itself is asked.
-	if j := s.job(b.viewID()); j != nil && r.Item != "" {
-		if _, err := s.arrivals.lies(ctx, b.info().Key); err != nil {
+	r.said = time.Now()
+	if j := s.job(b.viewID()); j != nil && r.tells() {
+		if _, err := s.arrivals.lies(ctx, b.info().Key, r.said); err != nil {
 			return disc.Drive{}, err
 		}
 	}

@@ -113,11 +113,12 @@ func (s *Station) Scan(ctx context.Context, r ScanRequest) (Scan, error) {
 		}
 		key = b.info().Key
 	}
-	a, err := s.arrivals.lies(ctx, key)
+	said := time.Now()
+	a, err := s.arrivals.lies(ctx, key, said)
 	if err != nil {
 		return Scan{}, err
 	}
-	return s.arrivals.scan(r, key, a)
+	return s.arrivals.scan(r, key, a, said)
 }
 
 // up waits until the station has taken up what its spool held.
@@ -220,7 +221,7 @@ func (s *Station) CancelScans(ctx context.Context, drive string) ([]Scan, error)
 
 // scan takes a scan in. a is the disc that lay in the drive which it names when
 // it was made, nil when there was none.
-func (as *arrivals) scan(r ScanRequest, key string, a *arrival) (Scan, error) {
+func (as *arrivals) scan(r ScanRequest, key string, a *arrival, said time.Time) (Scan, error) {
 	as.mu.Lock()
 	as.advance()
 	now := time.Now()
@@ -244,7 +245,7 @@ func (as *arrivals) scan(r ScanRequest, key string, a *arrival) (Scan, error) {
 		return Scan{}, fmt.Errorf("%w: drive %s has just told of a change, and which disc is in it is being found out; scan again in a moment", ErrNotBound, r.Drive)
 	}
 	if key != "" && a != nil {
-		bound, err := as.bind(a, sc)
+		bound, err := as.bind(a, sc, said)
 		as.mu.Unlock()
 		if err == nil && bound != nil {
 			err = as.written(a, bound)

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"time"
 
+	"ripstation/disc"
 	"ripstation/internal/pairing"
 )
 
 // bind makes a scan the word of the disc that lies in the drive which it
 // names, if that may still be said of it. as.mu is held.
-func (as *arrivals) bind(a *arrival, sc *Scan) (*word, error) {
+func (as *arrivals) bind(a *arrival, sc *Scan, said time.Time) (*word, error) {
 	same := func(item string) bool { return item == sc.Code }
 	no := func(format string, args ...any) (*word, error) {
 		return nil, fmt.Errorf("%w: %s", ErrNotBound, fmt.Sprintf(format, args...))
@@ -28,6 +29,9 @@ func (as *arrivals) bind(a *arrival, sc *Scan) (*word, error) {
 		}
 		if f.Step.atLeast(StepSealed) {
 			return no("the image of the disc in drive %s is sealed; say what it is with `ripstation annotate %.8s --item %s`", sc.Drive, f.ID, sc.Code)
+		}
+		if !as.s.bay(disc.Drive{Key: a.key}).witness.after(said) {
+			return nil, fmt.Errorf("%w: drive %s: %s", ErrBusy, sc.Drive, unproved)
 		}
 	}
 	now := time.Now()

@@ -86,6 +86,7 @@ func TestScanForTheDiscInADrive(t *testing.T) {
 		drive := r.add(simdrive.Options{})
 		r.start()
 		d := slowDisc(t, "READING", 77, 400*time.Millisecond)
+		d.Damage().Slow(400*time.Millisecond, disc.Extent{Start: 5200, Count: 1})
 		must(t, drive.Insert(d))
 		r.readFar(d)
 		sc := r.scan(station.ScanRequest{Code: "B-23", Side: "B", Drive: "SIM1", Operator: "Ada"})
