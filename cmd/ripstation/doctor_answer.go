@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"ripstation/internal/procfs"
 	"ripstation/station"
@@ -27,17 +28,22 @@ func (b *bench) ask(ctx context.Context) []reply {
 			out[i].Bay = bay
 			continue
 		}
-		if b.owner(node.path) != 0 || !b.silent() {
+		if b.owners[node.path] != 0 || !b.silent() {
 			continue
 		}
 		n++
 		go func() { back <- came{i, b.host.ask(node.path)} }()
 	}
-	for range n {
+	slow := time.NewTimer(5 * time.Second)
+	defer slow.Stop()
+	for n > 0 {
 		select {
 		case c := <-back:
+			n--
 			out[c.i] = c.r
 			out[c.i].Bay.Drive.Node = b.nodes[c.i].path
+		case <-slow.C:
+			b.say("not every drive has answered yet; each is given %v", askWithin)
 		case <-ctx.Done():
 			return out
 		}
@@ -70,7 +76,7 @@ const powerCycle = "switch the drive off and on (a USB drive: pull and plug it a
 // of ripstation has is not disturbed.
 func (b *bench) answer(about string, n node, r reply) {
 	const what = "answer"
-	owner, ours := b.owner(n.path), b.running.pid()
+	owner, ours := b.owners[n.path], b.running.pid()
 	bay, known := b.bay(n.path)
 	if owner > 0 && ours > 0 && owner != ours {
 		b.line(about, "owner", problem, b.process(owner)+" has it, and not the running station", "wait until that has ended, or stop it; `ripstation rip` goes through the running station when it uses the same configuration")
@@ -83,7 +89,7 @@ func (b *bench) answer(about string, n node, r reply) {
 	case owner > 0 && owner == ours:
 		b.line(about, what, unseen, "not asked: the running station is at it, and does not tell of it yet", "look again in a minute")
 	case owner > 0:
-		b.line(about, what, unseen, "not asked: "+b.process(owner)+" has it", "wait until that has ended, or stop it")
+		b.line(about, what, unseen, "not asked: "+b.process(owner)+" has it", "wait until that has ended, or stop it; if it cannot be stopped, the drive hangs: "+powerCycle)
 	case r.Taken || r.Bay.Word == "":
 		b.line(about, what, unseen, "not asked: another program of ripstation had it for a moment", "look again")
 	case r.late:

@@ -32,17 +32,19 @@ type bench struct {
 	user      person
 	userErr   error
 	accounts  accounts.Accounts
+	owners    map[string]int // by node: the process that has the drive's lock, before any drive is asked
 }
 
 func examineDrives(ctx context.Context, e *examiner) {
 	if e.only != "" {
 		return
 	}
-	b := &bench{examiner: e, host: e.host, ignored: map[string]bool{}}
+	b := &bench{examiner: e, host: e.host, ignored: map[string]bool{}, owners: map[string]int{}}
 	b.connected()
 	b.udev()
 	for _, n := range b.nodes {
-		b.ignored[n.path], _ = b.ignoredByUdisks(n)
+		b.ignored[n.path], _ = b.ignoredByUdisks(n) // of what cannot be read its own line tells
+		b.owners[n.path] = b.owner(n.path)
 	}
 	b.settings()
 	if !b.look(ctx) {

@@ -27,6 +27,7 @@ import (
 type host struct {
 	files  fs.FS
 	uid    int
+	sudo   string                  // who became root for this run, empty when nobody did
 	groups []int                   // of this process
 	may    func(node string) bool  // whether this process may read and write it, however that came
 	owner  func(node string) int   // the process that has the drive's lock; 0 when nobody has
@@ -44,7 +45,7 @@ func thisHost() *host {
 		groups = nil
 	}
 	return &host{
-		files: os.DirFS("/"), uid: os.Geteuid(), groups: append(groups, os.Getegid()),
+		files: os.DirFS("/"), uid: os.Geteuid(), sudo: os.Getenv("SUDO_USER"), groups: append(groups, os.Getegid()),
 		may: func(node string) bool {
 			return unix.Faccessat(unix.AT_FDCWD, node, unix.R_OK|unix.W_OK, unix.AT_EACCESS) == nil
 		},
@@ -127,19 +128,27 @@ type person struct {
 	name    string
 	uid     int
 	groups  []int
-	service string // the unit that names this user; empty when it is whoever runs this
+	service string // the unit that names this user
+	other   bool   // it is the person behind sudo, not this process
 }
 
 // user is whose rights are looked at. root looks for the service, and so does
-// whoever uses the service's configuration.
+// whoever uses the service's configuration; without one it is who runs this, or
+// had root run it.
 func (h *host) user(a accounts.Accounts, config string) (person, error) {
 	self := person{name: a.UserName(h.uid), uid: h.uid, groups: h.groups}
 	if h.uid != 0 && config != systemConfig {
 		return self, nil
 	}
 	units, err := systemconf.Units(h.files, systemd.UnitName)
-	if err != nil || len(units) == 0 {
+	if err != nil {
 		return self, err
+	}
+	if len(units) == 0 {
+		if u, ok := a.User(h.sudo); ok && h.uid == 0 {
+			return person{name: u.Name, uid: u.UID, groups: a.GroupsOf(u), other: true}, nil
+		}
+		return self, nil
 	}
 	u := units[0]
 	name := u.Last("Service", "User")

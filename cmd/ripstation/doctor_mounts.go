@@ -128,7 +128,7 @@ func (b *bench) mounted(about string, n node, r reply) {
 	}
 	switch {
 	case len(at) > 0:
-		b.line(about, "mounted", problem, strings.Join(at, ", ")+": another reader sends the drive to and fro, and what it reads may be asked for in vain", "sudo umount "+n.path+"; and see that nothing mounts it again (automount)")
+		b.line(about, "mounted", problem, strings.Join(at, ", ")+": two readers send the drive to and fro", "sudo umount "+n.path+"; and see that nothing mounts it again (automount)")
 	case r.Held:
 		b.line(about, "mounted", problem, "out of this user's sight something holds the drive for itself alone, as a mount does", "run this as root to see what, and end it")
 	case !seen || !clear:
@@ -149,7 +149,7 @@ func (b *bench) others(about string, n node) {
 		return
 	}
 	var foreign, udev []procfs.Process
-	owner := b.owner(n.path)
+	owner := b.owners[n.path]
 	for _, p := range append(slices.Clone(b.holders[n.path]), b.holders[n.sg]...) {
 		switch {
 		case p.PID == os.Getpid() || p.Name == programName || p.PID == owner || slices.Contains(foreign, p) || slices.Contains(udev, p):

@@ -42,14 +42,14 @@ func (b *bench) rights(about string, n node) {
 		b.line(about, "user", fine, fmt.Sprintf("%s may use it, as a member of the group %s", name, group), "")
 	case n.uid == who.uid && n.mode&0o600 == 0o600:
 		b.line(about, "user", fine, name+" may use it, as its owner", "")
-	case who.service == "" && b.may(n.path):
+	case who.service == "" && !who.other && b.may(n.path):
 		b.line(about, "user", fine, fmt.Sprintf("%s may use it while logged in at this machine; for nights without anybody: sudo usermod -aG %s %s, then log in again", name, group, who.name), "")
 	case n.mode&0o060 != 0o060 || n.gid == 0:
 		b.line(about, "user", problem, name+" may not use it", installRule+"; then sudo usermod -aG cdrom "+who.name)
 	case who.service != "":
 		b.line(about, "user", problem, fmt.Sprintf("%s may not use it: not a member of the group %s", name, group),
 			fmt.Sprintf("sudo usermod -aG %s %s && sudo systemctl restart %s", group, who.name, who.service))
-	case b.listed(n.gid):
+	case !who.other && b.listed(n.gid):
 		b.line(about, "user", problem, fmt.Sprintf("%s is in the group %s, but not yet in this session", name, group), "log out and in again")
 	default:
 		b.line(about, "user", problem, fmt.Sprintf("%s may not use it: not a member of the group %s", name, group), fmt.Sprintf("sudo usermod -aG %s %s, then log in again", group, who.name))

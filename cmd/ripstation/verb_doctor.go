@@ -34,6 +34,7 @@ type examiner struct {
 	only      string // the one store to look at, empty for everything
 	tryDelete bool
 	tell      func(diagnosis)
+	say       func(format string, args ...any) // talk beside the lines
 	host      *host
 	running   running
 }
@@ -85,7 +86,7 @@ Exit codes: 0 all is ok, 4 there is a problem, 5 something could not be told.`,
 					return err
 				}
 			}
-			return a.doctor(ctx, &examiner{cfg: cfg, only: store, tryDelete: tryDelete, host: thisHost()})
+			return a.doctor(ctx, &examiner{cfg: cfg, only: store, tryDelete: tryDelete, say: a.say, host: thisHost()})
 		}),
 	}
 	cmd.Flags().StringVar(&store, "store", "", "look at this store only")
