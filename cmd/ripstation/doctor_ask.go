@@ -115,6 +115,7 @@ func askBy(cmd *exec.Cmd, node string, wait time.Duration) reply {
 	came := make(chan answer, 1)
 	go func() {
 		text, err := io.ReadAll(io.LimitReader(out, maxReply))
+		out.Close() // one that talks on shall not wait for a listener
 		if werr := cmd.Wait(); err == nil && werr != nil {
 			err = fmt.Errorf("%w: %s", werr, bytes.TrimSpace(talk.Bytes()))
 		}
