@@ -92,6 +92,7 @@ func withDisk(ctx context.Context, dir string) (p played, ok bool, err error) {
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestPlayed$", "-test.timeout=0")
 	cmd.Env = append(os.Environ(), nightVariable+"="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Pdeathsig:   syscall.SIGKILL,
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},

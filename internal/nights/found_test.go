@@ -12,7 +12,7 @@ import (
 
 // TestFound plays the nights that once failed, shrunk to what it took. Each is
 // a file below testdata with the name of what was wrong; make nights prints one
-// for every failure.
+// for every failure. SHRINK is how often one that fails is tried with less.
 func TestFound(t *testing.T) {
 	if child() {
 		return
@@ -34,6 +34,9 @@ func TestFound(t *testing.T) {
 			}
 			if flaws := aNight(t, n); len(flaws) > 0 {
 				t.Errorf("%d flaws:\n%s\n%s", len(flaws), strings.Join(flaws, "\n"), script(n))
+				if tries := setting(t, "SHRINK", 0); tries > 0 {
+					printShrunk(t, n, tries)
+				}
 			}
 		})
 	}

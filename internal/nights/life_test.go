@@ -68,7 +68,9 @@ type life struct {
 	faults  sync.WaitGroup
 	jam     []time.Time // by drive: until when its tray stays shut
 	shutter []time.Time // by drive: until when it closes by itself
-	mu      sync.Mutex  // guards jam and shutter
+	mu      sync.Mutex  // guards jam, shutter and racked
+	racked  []string    // carriers that were given back pending
+	said    []string    // what seen has noted; tick alone uses it
 }
 
 func newLife(dir string) *life { return &life{dir: dir, end: make(chan string, 8)} }
@@ -202,6 +204,13 @@ func (l *life) wake() error {
 			panic(err)
 		}
 	}
+	before, err := notes[told](l.path(noticesFile))
+	if err != nil {
+		return err
+	}
+	for _, n := range before {
+		l.onRack(n.Notice)
+	}
 	if l.night.Scans {
 		l.hand.Scan = func(ctx context.Context, code string, drive int) error {
 			r := station.ScanRequest{Code: code}
@@ -220,7 +229,7 @@ func (l *life) wake() error {
 			return false
 		}
 	}
-	l.hand.Stuck = l.stuck
+	l.hand.Stuck, l.hand.Say = l.stuck, l.say
 	l.next = l.hand.Resume(diary)
 	for n, t := range operator.Trays(diary, len(drives)) {
 		seq := t.Insertion.DiskSeq
@@ -243,6 +252,9 @@ func (l *life) wake() error {
 	if cause.Disc >= 0 { // somebody changed a disc while the station was down
 		if err := l.hand.Replace(cause.Drive, cause.Disc); err != nil {
 			return err
+		}
+		if s := l.slots[cause.Drive]; s.Tray() != disc.TrayOpen && s.Tray() != disc.TrayEmpty {
+			l.bench.Found(s)
 		}
 	}
 	return l.moment("begins", -1)
@@ -273,18 +285,44 @@ func (l *life) hear(n int, e simdrive.Event) {
 	l.hand.Note(entry)
 }
 
-// stuck says that a bay has done what it can, and that its tray is shut.
+// stuck says that a bay has done what it can, and that its tray is shut. Where
+// the station says how to go on, a person does that.
 func (l *life) stuck(n int) bool {
 	for _, b := range l.station.Status().Bays {
-		if b.Drive.Key != l.slots[n].Info.Key {
+		if b.Drive.Key != l.slots[n].Info.Key || time.Since(b.Since) < 15*time.Minute {
 			continue
 		}
 		switch b.Word {
-		case station.WordEjectFailed, station.WordNeedsYou, station.WordFailed, station.WordDriveFault, station.WordEjected, station.WordPaused:
-			return time.Since(b.Since) > 15*time.Minute
+		case station.WordHeld:
+			l.ask(n, "eject")
+		case station.WordHeldAtStart:
+			l.ask(n, "rip")
+		case station.WordOnHold:
+			l.ask(n, "release")
+		case station.WordEjectFailed, station.WordNeedsYou, station.WordFailed, station.WordDriveFault, station.WordEjected, station.WordPending, station.WordPaused:
+			return true
 		}
 	}
 	return false
+}
+
+// ask has the station do something with a drive, as its verbs do. What it
+// refuses, a person leaves at that.
+func (l *life) ask(n int, what string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	key := l.slots[n].Info.Key
+	l.hand.Note(operator.Entry{What: operator.Asked, Act: -1, Drive: n, Disc: -1, Code: what})
+	var err error
+	switch what {
+	case "eject":
+		err = l.station.Eject(ctx, key)
+	case "rip":
+		_, err = l.station.Rip(ctx, station.Request{Source: key})
+	case "release":
+		_, err = l.station.Release(ctx, key)
+	}
+	return err
 }
 
 func (l *life) fault(n int) operator.Fault {
@@ -304,6 +342,7 @@ func (l *life) build(ctx context.Context) (err error) {
 	cfg := station.Config{
 		Spool: l.spool(), Reserve: reserve, Eject: station.EjectWhen(l.night.Eject), Retries: 3,
 		Program: catalog.Program{Name: "ripstation", Version: "test"}, Catalog: l.catalog, Events: l.bench.Events(), Log: zerolog.Nop(),
+		WhenDark: station.WhenDark(l.night.Dark), StartDisc: station.StartDisc(l.night.Start), Failures: l.night.Failures, Tray: trays(l.night.Trays),
 		Open: l.open,
 	}
 	for i := range l.night.Stores {
@@ -317,6 +356,11 @@ func (l *life) build(ctx context.Context) (err error) {
 	}
 	l.station, err = station.New(cfg)
 	return err
+}
+
+func trays(of map[string]string) station.Trays {
+	is := func(key string) station.Tray { return station.Tray(of[key]) }
+	return station.Trays{Done: is("done"), Incomplete: is("incomplete"), Refused: is("refused"), Already: is("already"), NeedsYou: is("needs_you"), Failed: is("failed")}
 }
 
 // open opens a drive of the bench, whose tray may be jammed.
@@ -357,6 +401,7 @@ type told struct {
 
 func (l *life) listen(notices <-chan station.Notice) {
 	for n := range notices {
+		l.onRack(n)
 		if n.Progress == nil {
 			if err := note(l.path(noticesFile), told{n, l.boot}); err != nil {
 				panic(err)
@@ -371,6 +416,9 @@ func (l *life) tick(ctx context.Context) {
 		select {
 		case <-time.After(time.Minute):
 			if err := l.moment("tick", -1); err != nil {
+				panic(err)
+			}
+			if err := l.rack(ctx); err != nil && ctx.Err() == nil {
 				panic(err)
 			}
 		case <-ctx.Done():

@@ -106,12 +106,20 @@ func (l *life) morning(ctx context.Context, status station.Status) ([]string, er
 		return nil, err
 	}
 	m.flaws = append(m.flaws, operator.Account(l.night, diary, what)...)
-	for _, f := range []func(context.Context, *catalog.Catalog) error{m.rebuilt, m.audited, m.uploads} {
+	for _, f := range []func(context.Context, *catalog.Catalog) error{m.racked, m.rebuilt, m.audited, m.uploads} {
 		if err := f(ctx, c); err != nil {
 			return nil, err
 		}
 	}
 	m.leftInSpool(status)
+	for _, p := range status.Pending {
+		m.flaw("every fault is over, and %s is still on the pending rack: %v", p.ID, p.Stores)
+	}
+	seen, err := notes[string](l.path(seenFile))
+	if err != nil {
+		return nil, err
+	}
+	m.flaws = append(m.flaws, seen...)
 	return m.flaws, nil
 }
 
@@ -136,6 +144,25 @@ func (l *life) tell(diary []operator.Entry, what operator.Morning) error {
 			t["insertions with an identifier"]++
 		}
 	}
+	for _, b := range what.Batches {
+		t["batches"]++
+		if b.Told != nil {
+			t["batches back to the shelf"]++
+		}
+		for _, r := range b.Rows {
+			t["batch rows "+r.State]++
+		}
+	}
+	for _, e := range diary {
+		switch e.What {
+		case operator.Asked:
+			t["asked to "+e.Code]++
+		case operator.Corrected:
+			t["identifiers corrected"]++
+		case operator.Decided:
+			t["decided "+e.Code]++
+		}
+	}
 	for _, c := range what.Carriers {
 		t["carriers"]++
 		if c.Item != "" {
@@ -149,8 +176,17 @@ func (l *life) tell(diary []operator.Entry, what operator.Morning) error {
 		}
 	}
 	for _, n := range what.Notices {
-		if n.Word == string(station.WordWaitForSpace) {
+		switch n.Word {
+		case string(station.WordWaitForSpace):
 			t["waited for space"]++
+		case string(station.WordPending):
+			t["given back pending"]++
+		case string(station.WordHeld):
+			t["held after its story"]++
+		case string(station.WordHeldAtStart):
+			t["held at start"]++
+		case string(station.WordOnHold):
+			t["drives on hold"]++
 		}
 	}
 	t["jobs left"] += len(what.Jobs)
@@ -190,7 +226,7 @@ func (m *morning) account(ctx context.Context, c *catalog.Catalog, status statio
 		if err != nil {
 			return what, err
 		}
-		car := operator.Carrier{ID: s.ID}
+		car := operator.Carrier{ID: s.ID, Disposition: string(v.Disposition)}
 		if v.Item != nil {
 			car.Item = *v.Item
 		}
@@ -209,6 +245,9 @@ func (m *morning) account(ctx context.Context, c *catalog.Catalog, status statio
 			car.Images = append(car.Images, img...)
 		}
 		what.Carriers = append(what.Carriers, car)
+	}
+	if what.Batches, err = m.batches(ctx, c, m.station.BatchSight); err != nil {
+		return what, err
 	}
 	jobs, err := filepath.Glob(filepath.Join(m.spool(), "*", "job.json"))
 	if err != nil {
@@ -239,7 +278,7 @@ func (m *morning) account(ctx context.Context, c *catalog.Catalog, status statio
 			m.flaw("drive %s: %s: %s: a full disk ends no disc's story, it waits", n.Drive, n.Word, n.Text)
 		}
 		what.Notices = append(what.Notices, operator.Notice{At: n.Time, Drive: m.driveOf(n.Drive), ID: n.ID, Word: string(n.Word), Text: n.Text, Final: n.Final, Outcome: string(n.Outcome),
-			Ejecting: n.Word == station.WordEjected})
+			Ejecting: n.Word == station.WordEjected || n.Word == station.WordPending, Pending: n.Word == station.WordPending})
 	}
 	lives, err := notes[moment](m.path(livesFile))
 	if err != nil {
@@ -306,7 +345,7 @@ func (m *morning) image(ctx context.Context, c *catalog.Catalog, id string, vers
 			m.flaw("carrier %s, version %d: every fault is over, and the copy in %s is %v", id, version, w.Name(), copies)
 			continue
 		}
-		all = append(all, operator.Image{Store: w.Name(), Version: version, State: r.Image.State, Missing: r.Image.Sectors.Missing(), Bytes: func() ([]byte, error) {
+		all = append(all, operator.Image{Store: w.Name(), Version: version, State: r.Image.State, Missing: r.Image.Sectors.Missing(), Stored: copies[i].StoredAt, ReadBack: copies[i].ReadBackAt, Bytes: func() ([]byte, error) {
 			f, err := w.Dir.Read(ctx, fmt.Sprintf("%s/v%d/data/image.iso", id, version), 0, -1)
 			if err != nil {
 				return nil, err
@@ -396,22 +435,34 @@ func (m *morning) uploads(ctx context.Context, _ *catalog.Catalog) error {
 	return nil
 }
 
-// heard reports whether the drive that a job's disc was in has told of a disc
-// since the station started. Of an empty drive a watcher tells nothing at its
-// start, so that the job of a disc that was taken out before waits for the next.
-func (m *morning) heard(id string) bool {
+// inserted is the insertion of a job's disc, and its drive.
+func (m *morning) inserted(id string) (ins disc.Insertion, drive int) {
 	var j struct{ Insertion disc.Insertion }
 	b, err := os.ReadFile(filepath.Join(m.spool(), id, "job.json"))
 	if err == nil {
 		err = json.Unmarshal(b, &j)
 	}
 	if err != nil {
-		return true
+		m.flaw("%v", err)
 	}
-	drive := m.driveOf(j.Insertion.DriveKey)
-	return m.full[drive] || slices.ContainsFunc(m.hand.Diary(), func(e operator.Entry) bool {
+	return j.Insertion, m.driveOf(j.Insertion.DriveKey)
+}
+
+// heard reports whether the drive that a job's disc was in has told of a disc
+// since the station started. Of an empty drive a watcher tells nothing at its
+// start, so that the job of a disc that was taken out before waits for the next.
+func (m *morning) heard(id string) bool {
+	_, drive := m.inserted(id)
+	return drive < 0 || m.full[drive] || slices.ContainsFunc(m.hand.Diary(), func(e operator.Entry) bool {
 		return e.Drive == drive && !e.At.Before(m.woke) && (e.What == operator.Closed || e.What == operator.Opened || e.What == operator.Ejected)
 	})
+}
+
+// lies reports whether a job's disc is in its drive. The bay may show the
+// carrier that the disc turned out to be.
+func (m *morning) lies(id string) bool {
+	ins, drive := m.inserted(id)
+	return drive >= 0 && m.bench.Key(m.slots[drive]) == ins && m.slots[drive].Tray() != disc.TrayOpen && m.slots[drive].Tray() != disc.TrayEmpty
 }
 
 // leftInSpool looks at what is left in it: jobs that wait for their discs, and
@@ -424,7 +475,7 @@ func (m *morning) leftInSpool(status station.Status) {
 	for _, j := range status.Jobs {
 		b, inDrive := words[j.ID]
 		switch {
-		case j.Step == station.StepDone && inDrive: // its disc never left the drive
+		case j.Step == station.StepDone && (inDrive || m.lies(j.ID)): // its disc never left the drive
 		case j.Step == station.StepDone && !m.heard(j.ID): // nobody knows yet that its disc has left
 		case j.Step == station.StepDone:
 			m.flaw("job %s is done and still lies in the spool", j.ID)

@@ -76,12 +76,17 @@ func TestNights(t *testing.T) {
 			}
 			t.Errorf("%d flaws:\n%s", len(flaws), strings.Join(flaws, "\n"))
 			if tries := setting(t, "SHRINK", 60); tries > 0 {
-				n = shrink(n, tries, func(less operator.Night) bool { return len(aNight(t, less)) > 0 })
-				b, err := json.Marshal(n)
-				t.Logf("the fewest acts and faults that still fail:\n%s\n%s\nfor testdata/found (%v):\n%s", script(n), strings.Join(aNight(t, n), "\n"), err, b)
+				printShrunk(t, n, tries)
 			}
 		})
 	}
+}
+
+func printShrunk(t *testing.T, n operator.Night, tries int) {
+	t.Helper()
+	n = shrink(n, tries, func(less operator.Night) bool { return len(aNight(t, less)) > 0 })
+	b, err := json.Marshal(n)
+	t.Logf("the fewest acts and faults that still fail:\n%s\n%s\nfor testdata/found (%v):\n%s", script(n), strings.Join(aNight(t, n), "\n"), err, b)
 }
 
 // aNight plays one night in a folder of its own, and has others look at it.

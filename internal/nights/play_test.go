@@ -37,6 +37,7 @@ const (
 	livesFile   = "lives.jsonl"
 	noticesFile = "notices.jsonl"
 	flawsFile   = "flaws.json" // written by the last life
+	seenFile    = "seen.jsonl" // flaws that were seen in the middle of the night
 	talesFile   = "tales.json" // too
 )
 

@@ -16,6 +16,7 @@ type Morning struct {
 	Carriers []Carrier
 	Jobs     []Job
 	Notices  []Notice // what was told, without progress
+	Batches  []Batch
 	// Slack is how far the station's clock may be from the diary's.
 	Slack time.Duration
 	// Interrupted is how often a disc's reading may have been broken off by
@@ -27,9 +28,10 @@ type Morning struct {
 
 // Carrier is one record of the catalog.
 type Carrier struct {
-	ID, Item string
-	Captures []Capture
-	Images   []Image
+	ID, Item    string
+	Disposition string
+	Captures    []Capture
+	Images      []Image
 }
 
 // Capture is one reading as the record has it.
@@ -46,7 +48,9 @@ type Image struct {
 	Version int
 	State   string // "complete", "incomplete"
 	Missing int64  // sectors, as the record says
-	Bytes   func() ([]byte, error)
+	// Stored and ReadBack are when the store had it, and had given it back.
+	Stored, ReadBack *time.Time
+	Bytes            func() ([]byte, error)
 }
 
 // Job is what still lies in the spool.
@@ -67,12 +71,14 @@ type Notice struct {
 	Final    bool
 	Outcome  string
 	Ejecting bool // the tray is open under this disc
+	Pending  bool // and its image is only in the spool
 }
 
 // account is the work on one morning.
 type account struct {
 	Morning
 	night    Night
+	diary    []Entry
 	arrivals []*Arrival
 	discs    map[string][]int // by carrier: whose captures it has
 	bytes    map[int][]byte   // by disc
@@ -82,12 +88,15 @@ type account struct {
 // Account holds the morning against the night. Each flaw is a sentence; none is
 // as it should be.
 func Account(n Night, diary []Entry, m Morning) []string {
-	a := &account{Morning: m, night: n, arrivals: Arrivals(diary), discs: map[string][]int{}, bytes: map[int][]byte{}}
+	a := &account{Morning: m, night: n, diary: diary, arrivals: Arrivals(diary), discs: map[string][]int{}, bytes: map[int][]byte{}}
 	a.whose()
 	a.images()
 	a.items()
 	a.presented()
 	a.ejects()
+	a.trays()
+	a.decisions()
+	a.batches()
 	a.reads()
 	return a.flaws
 }
@@ -200,8 +209,11 @@ func (a *account) mostBags(d int) (n int) {
 			met[x.Disc] = true
 			n++
 		}
+		if a.disc(x.Disc).Content() == a.disc(d).Content() {
+			n += x.Asked
+		}
 	}
-	return n
+	return n + a.retries(d)
 }
 
 func (a *account) want(d int) []byte {
@@ -244,6 +256,11 @@ func (a *account) items() {
 		for _, x := range a.arrivals {
 			if slices.Contains(a.discs[c.ID], x.Disc) {
 				may = append(may, x.Codes...)
+			}
+		}
+		for _, e := range a.diary {
+			if e.What == Corrected && e.Carrier == c.ID {
+				may = append(may, e.Code)
 			}
 		}
 		if !slices.Contains(may, c.Item) {
@@ -345,6 +362,7 @@ func (a *account) reads() {
 			if stays++; a.worn(of) {
 				reasons += 4
 			}
+			reasons += x.Asked
 			if a.Interrupted != nil {
 				reasons += a.Interrupted(x)
 			}
@@ -354,6 +372,7 @@ func (a *account) reads() {
 				}
 			}
 		}
+		reasons += a.retries(d)
 		slices.Sort(times)
 		if whole := times[len(times)*4/10]; whole > reasons {
 			a.flaw("%s was read %d times; there were reasons for %d (%d stays)", of.Name(), whole, reasons, stays)

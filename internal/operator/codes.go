@@ -21,6 +21,9 @@ func codes(diary []Entry, all []*Arrival) {
 	type scanned struct {
 		code string
 		at   time.Time
+		// left: a disc came meanwhile that had been in its drive before. The code may
+		// have been that one's, and then nothing waits beside the next.
+		left bool
 	}
 	var waiting []scanned
 	at := map[int][]scanned{} // by drive
@@ -42,7 +45,7 @@ func codes(diary []Entry, all []*Arrival) {
 	for _, e := range diary {
 		switch e.What {
 		case Scan:
-			s := scanned{e.Code, e.At}
+			s := scanned{code: e.Code, at: e.At}
 			if e.Drive < 0 {
 				waiting = append(slices.DeleteFunc(waiting, func(w scanned) bool { return w.code == e.Code }), s)
 				continue
@@ -61,7 +64,7 @@ func codes(diary []Entry, all []*Arrival) {
 			current[e.Drive] = a
 			waiting, at[e.Drive] = fresh(waiting, e.At), fresh(at[e.Drive], e.At)
 			for _, s := range waiting {
-				if !slices.ContainsFunc(waiting, func(w scanned) bool { return w.code != s.code && e.At.Sub(w.at) < surely }) {
+				if !slices.ContainsFunc(waiting, func(w scanned) bool { return w.code != s.code && !w.left && e.At.Sub(w.at) < surely }) {
 					may(a, s.code)
 				}
 			}
@@ -70,6 +73,9 @@ func codes(diary []Entry, all []*Arrival) {
 			}
 			if !a.Again {
 				waiting, at[e.Drive] = nil, nil
+			}
+			for i := range waiting {
+				waiting[i].left = true
 			}
 		case Opened, Ejected:
 			delete(current, e.Drive)

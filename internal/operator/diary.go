@@ -20,18 +20,30 @@ const (
 	Ejected Moment = "ejected" // by a command
 	Taken   Moment = "taken"   // Disc from the open tray of Drive
 	Read    Moment = "read"    // many sectors of Disc at once were given to the station
-	Changed Moment = "changed" // the drive says that it has another insertion, the disc is the same
+	// Asked says that a person has the station open Drive, or has it read what is
+	// in it: Code is "eject" or "rip".
+	Asked Moment = "asked"
+	// Opening and Closing are of the batch named Code.
+	Opening Moment = "batch opened"
+	Closing Moment = "batch closed"
+	// Corrected is a carrier that was given the identifier Code by a correction of
+	// its batch; Decided one of which a person has said Code: "accepted",
+	// "rejected", "retry".
+	Corrected Moment = "corrected"
+	Decided   Moment = "decided"
+	Changed   Moment = "changed" // the drive says that it has another insertion, the disc is the same
 )
 
 // Entry is one thing that happened at the bench.
 type Entry struct {
-	At    time.Time   `json:"at"`
-	What  Moment      `json:"what"`
-	Act   int         `json:"act"`
-	Drive int         `json:"drive"`
-	Disc  int         `json:"disc"` // -1: none
-	Code  string      `json:"code,omitempty"`
-	Read  disc.Extent `json:"read,omitzero"`
+	At      time.Time   `json:"at"`
+	What    Moment      `json:"what"`
+	Act     int         `json:"act"`
+	Drive   int         `json:"drive"`
+	Disc    int         `json:"disc"` // -1: none
+	Code    string      `json:"code,omitempty"`
+	Read    disc.Extent `json:"read,omitzero"`
+	Carrier string      `json:"carrier,omitempty"`
 	// Insertion is the key of what lies in the drive from now on, where it is known.
 	Insertion disc.Insertion `json:"insertion,omitzero"`
 }
@@ -71,6 +83,8 @@ type Arrival struct {
 	// Insertions are all keys that the drive gave it, where they are known.
 	Insertions []disc.Insertion
 	Reads      []disc.Extent // that were given to the station
+	// Asked is how often a person asked the station to read what is in the drive.
+	Asked int
 	// Again: the disc was the last one in this drive before, so that it need not
 	// count as one that came.
 	Again bool
@@ -82,6 +96,7 @@ type Arrival struct {
 // Arrivals reads the diary.
 func Arrivals(diary []Entry) (all []*Arrival) {
 	in, last := map[int]*Arrival{}, map[int]int{}
+	wanted := map[int]time.Time{} // by drive: when a person last asked the station to open it
 	for _, e := range diary {
 		a := in[e.Drive]
 		switch e.What {
@@ -101,9 +116,15 @@ func Arrivals(diary []Entry) (all []*Arrival) {
 			if a != nil && e.Insertion != (disc.Insertion{}) {
 				a.Insertions = append(a.Insertions, e.Insertion)
 			}
+		case Asked:
+			if e.Code == "eject" {
+				wanted[e.Drive] = e.At
+			} else if a != nil {
+				a.Asked++
+			}
 		case Opened, Ejected:
 			if a != nil {
-				a.To, a.Ejected = e.At, e.What == Ejected
+				a.To, a.Ejected = e.At, e.What == Ejected && e.At.Sub(wanted[e.Drive]) > time.Minute
 				delete(in, e.Drive)
 			}
 		case Read:

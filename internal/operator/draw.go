@@ -102,4 +102,72 @@ func drawMore(rng *rand.Rand, n *Night) {
 			f.Room = rng.Int64N(6 << 20)
 		}
 	}
+	n.Acts = drawDesk(rng, n)
+	n.Dark, n.Start, n.Failures = pick(rng, "", "pending"), pick(rng, "", "", "hold"), pick(rng, 0, 2, 3)
+	for _, key := range []string{"done", "incomplete", "refused", "already", "needs_you", "failed"} {
+		if rng.IntN(6) > 0 {
+			continue
+		}
+		if n.Trays == nil {
+			n.Trays = map[string]string{}
+		}
+		if n.Trays[key] = "hold"; key == "failed" {
+			n.Trays[key] = "eject"
+		}
+	}
+}
+
+// drawDesk puts between the acts at the drives what a person says at the desk:
+// one to three batches in half of the nights, each with corrections, and now and
+// then a word on a disc that waits for one.
+func drawDesk(rng *rand.Rand, n *Night) (acts []Act) {
+	next := len(n.Acts)
+	say := func(a Act) {
+		a.N, a.After = next, between(rng, time.Second, time.Minute)
+		next++
+		acts = append(acts, a)
+	}
+	left, open := 0, false
+	if rng.IntN(2) == 0 {
+		left = 1 + rng.IntN(3)
+	}
+	correct := func() {
+		a := Act{Do: pick(rng, BatchSwap, BatchShift, BatchShiftBack), Disc: 1 + rng.IntN(6)}
+		if a.Other = 1 + rng.IntN(6); a.Do != BatchSwap && a.Other < a.Disc {
+			a.Disc, a.Other = a.Other, a.Disc
+		}
+		say(a)
+	}
+	for i, a := range n.Acts {
+		switch {
+		case !open && left > 0 && rng.IntN(3) == 0:
+			list := Act{Do: BatchOpen}
+			for _, b := range n.Acts[i:min(i+12, len(n.Acts))] {
+				if b.Do == Feed && !slices.Contains(list.List, b.Disc) && rng.IntN(8) > 0 {
+					list.List = append(list.List, b.Disc)
+				}
+			}
+			say(list)
+			open, left = true, left-1
+		case open && rng.IntN(9) == 0:
+			say(Act{Do: BatchClose})
+			open = false
+			if rng.IntN(2) == 0 {
+				correct()
+			}
+		case open && rng.IntN(6) == 0:
+			correct()
+		}
+		switch rng.IntN(20) {
+		case 0:
+			say(Act{Do: Rip, Drive: rng.IntN(n.Drives)})
+		case 1, 2:
+			say(Act{Do: pick(rng, Retry, Retry, Accept, Reject)})
+		}
+		acts = append(acts, a)
+	}
+	if open && rng.IntN(4) > 0 {
+		say(Act{Do: BatchClose})
+	}
+	return acts
 }

@@ -18,6 +18,9 @@ type Hand struct {
 	Scan func(ctx context.Context, code string, drive int) error
 	// Tell hears of each entry of the diary as it is made. May be nil.
 	Tell func(Entry)
+	// Say has the station do what the act says beside the drives: of batches, of
+	// what waits for a person, and of a disc that is to be read. May be nil.
+	Say func(ctx context.Context, a Act) error
 	// Busy says that nobody may put a disc into the drive now: it is unplugged.
 	// May be nil.
 	Busy func(drive int) bool
@@ -219,6 +222,10 @@ func (h *Hand) do(ctx context.Context, a Act) error {
 		}
 	case Fetch:
 		h.take(a.N, a.Drive)
+	default:
+		if h.Say != nil {
+			return h.Say(ctx, a)
+		}
 	}
 	return nil
 }

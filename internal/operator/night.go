@@ -28,6 +28,23 @@ const (
 	PushIn Deed = "push in"
 	// Fetch takes the disc of an open tray, and leaves the drive empty.
 	Fetch Deed = "fetch"
+	// Rip asks the station to read what is in Drive, as a person does who thinks
+	// that it does not go on.
+	Rip Deed = "rip"
+	// BatchOpen opens a batch and imports its list: the items of the discs in
+	// List. BatchClose closes it.
+	BatchOpen  Deed = "batch open"
+	BatchClose Deed = "batch close"
+	// BatchSwap exchanges the identifiers of the places Disc and Other of the batch
+	// opened last; BatchShift moves those from Disc to Other by one, on or back.
+	BatchSwap      Deed = "batch swap"
+	BatchShift     Deed = "batch shift"
+	BatchShiftBack Deed = "batch shift back"
+	// Retry, Accept and Reject are what a person says of the disc that has waited
+	// longest for one.
+	Retry  Deed = "retry"
+	Accept Deed = "accept"
+	Reject Deed = "reject"
 )
 
 // Scanned is what a person scans before a disc is put in.
@@ -50,6 +67,7 @@ type Act struct {
 	Other int           `json:"other"`
 	Drive int           `json:"drive"` // Feed and Swap take another one when it is not free
 	Scan  Scanned       `json:"scan"`
+	List  []int         `json:"list,omitempty"` // discs, of BatchOpen
 }
 
 func (a Act) String() string {
@@ -112,10 +130,18 @@ type Night struct {
 	Eject  string `json:"eject"`  // eject.when
 	Scans  bool   `json:"scans"`  // the operator has a scanner
 	// Disk is how many bytes the spool's disk has; 0: as large as the machine's.
-	Disk   int64   `json:"disk,omitempty"`
-	Discs  []Disc  `json:"discs"`
-	Acts   []Act   `json:"acts"`
-	Faults []Fault `json:"faults"`
+	Disk int64 `json:"disk,omitempty"`
+	// Dark is eject.when_store_dark, Start start.disc; empty as they are by default.
+	Dark  string `json:"dark,omitempty"`
+	Start string `json:"start,omitempty"`
+	// Failures is drives.failures; 0: a drive is never on hold.
+	Failures int `json:"failures,omitempty"`
+	// Trays are those of eject.done and its like that are not as they are by
+	// default: "eject" or "hold" by the key.
+	Trays  map[string]string `json:"trays,omitempty"`
+	Discs  []Disc            `json:"discs"`
+	Acts   []Act             `json:"acts"`
+	Faults []Fault           `json:"faults"`
 }
 
 // Options bound what is drawn.

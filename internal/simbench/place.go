@@ -30,7 +30,7 @@ func (b *Bench) Place(s *Slot, m *simdrive.Disc, open bool, seq uint64) error {
 	b.mu.Unlock()
 	b.push(disc.DriveEvent{Kind: disc.EventDriveAdded, Drive: info})
 	if m != nil && !open {
-		b.push(disc.DriveEvent{Kind: disc.EventInserted, Drive: info, Insertion: b.insertion(s)})
+		b.push(disc.DriveEvent{Kind: disc.EventInserted, Drive: info, Insertion: b.insertion(s), AtStart: true})
 	}
 	return nil
 }

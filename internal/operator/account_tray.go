@@ -1,0 +1,97 @@
+package operator
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// trays asks of every tray that the station opened by itself whether it might.
+func (a *account) trays() {
+	for _, x := range a.arrivals {
+		if x.Ejected {
+			a.policy(x)
+			a.waited(x)
+		}
+	}
+}
+
+// keysOf are the policies that may have counted for a stay that ended so.
+func keysOf(outcome string) []string {
+	switch outcome {
+	case "done", "incomplete", "failed":
+		return []string{outcome}
+	case "already archived":
+		return []string{"already"}
+	case "needs you":
+		return []string{"refused", "needs_you", "incomplete"} // an image can be incomplete and a check fail
+	}
+	return nil
+}
+
+// holds reports whether a policy says that the disc stays in.
+func (n Night) holds(key string) bool {
+	if p := n.Trays[key]; p != "" {
+		return p == "hold"
+	}
+	return key == "failed"
+}
+
+// policy: no disc is given back whose stay ended in a way that is to be held.
+func (a *account) policy(x *Arrival) {
+	outcome := ""
+	for _, n := range a.Notices {
+		if n.Drive == x.Drive && n.Final && !n.At.Before(x.From) && !n.At.After(x.To.Add(5*time.Second)) {
+			outcome = n.Outcome
+		}
+	}
+	keys := keysOf(outcome)
+	if len(keys) > 0 && !slices.ContainsFunc(keys, func(key string) bool { return !a.night.holds(key) }) {
+		a.flaw("%s ended as %q in drive %d, which is to be held (%v), and the tray opened at %s", a.disc(x.Disc).Name(), outcome, x.Drive, a.night.Trays, x.To.Format(time.TimeOnly))
+	}
+}
+
+// waited: what eject.when says was so when the tray opened, or the disc went to
+// the pending rack.
+func (a *account) waited(x *Arrival) {
+	if a.night.Eject == "imaged" {
+		return
+	}
+	for _, c := range a.Carriers {
+		version := 0 // each capture that ends in an image makes the next one
+		for _, p := range c.Captures {
+			if p.Outcome != "imaged" {
+				continue
+			}
+			version++
+			if !slices.Contains(x.Insertions, p.Insertion) || a.racked(c.ID, x) {
+				continue
+			}
+			for s := range a.night.Stores {
+				if s > 0 && !a.night.Both {
+					break
+				}
+				store := fmt.Sprintf("store%d", s)
+				i := slices.IndexFunc(c.Images, func(i Image) bool { return i.Version == version && i.Store == store })
+				if i < 0 {
+					continue // told elsewhere
+				}
+				had := c.Images[i].Stored
+				if a.night.Eject == "read-back" {
+					had = c.Images[i].ReadBack
+				}
+				if had == nil || had.After(x.To.Add(a.Slack)) {
+					a.flaw("the tray of drive %d opened at %s under %s; carrier %s, image %d, was to be %s in %s first, and that was at %v",
+						x.Drive, x.To.Format(time.TimeOnly), a.disc(x.Disc).Name(), c.ID, version, a.night.Eject, store, had)
+				}
+			}
+		}
+	}
+}
+
+// racked reports whether it was said that the disc goes to the pending rack.
+func (a *account) racked(id string, x *Arrival) bool {
+	return a.night.Dark == "pending" && slices.ContainsFunc(a.Notices, func(n Notice) bool {
+		return n.Pending && n.ID == id && n.Drive == x.Drive && !n.At.Before(x.From) && !n.At.After(x.To.Add(5*time.Second))
+	})
+}
