@@ -122,6 +122,7 @@ func (a *account) arrival(ins disc.Insertion, drive int, t time.Time) *Arrival {
 func (a *account) whose() {
 	for _, c := range a.Carriers {
 		var whole []int
+		broke := map[int][]*Arrival{} // by disc
 		for _, p := range c.Captures {
 			x := a.arrival(p.Insertion, p.Drive, p.Started)
 			if x == nil {
@@ -133,8 +134,18 @@ func (a *account) whose() {
 			}
 			// A reading that was broken off may be gone on with by a disc that has
 			// all of what was read of it.
-			if p.Outcome != "interrupted" && !slices.Contains(whole, x.Disc) {
+			if p.Outcome == "interrupted" {
+				broke[x.Disc] = append(broke[x.Disc], x)
+			} else if !slices.Contains(whole, x.Disc) {
 				whole = append(whole, x.Disc)
+			}
+		}
+		for d, stays := range broke {
+			for _, w := range whole {
+				if i := slices.IndexFunc(stays, func(x *Arrival) bool { return a.toldApart(x, w) }); w != d && i >= 0 {
+					a.flaw("carrier %s: the reading of %s in drive %d that was broken off at %s was gone on with by %s, though what was read of it is not what that one bears",
+						c.ID, a.disc(d).Name(), stays[i].Drive, stays[i].To.Format(time.TimeOnly), a.disc(w).Name())
+				}
 			}
 		}
 		for i, d := range a.discs[c.ID] {
@@ -148,6 +159,23 @@ func (a *account) whose() {
 			a.flaw("carrier %s has no capture", c.ID)
 		}
 	}
+}
+
+// toldApart reports whether the station was given sectors in a stay that are
+// others on another disc. What it was given last may not have come to the spool,
+// and nothing is known of that of a stay in which it was killed.
+func (a *account) toldApart(x *Arrival, other int) bool {
+	if len(x.Reads) == 0 || a.Interrupted != nil && a.Interrupted(x) > 0 {
+		return false
+	}
+	got, want := a.want(x.Disc), a.want(other)
+	for _, e := range x.Reads[:len(x.Reads)-1] {
+		from, to := int64(max(e.Start, 0))*disc.SectorSize, int64(e.End())*disc.SectorSize
+		if to = min(to, int64(len(got)), int64(len(want))); from < to && !bytes.Equal(got[from:to], want[from:to]) {
+			return true
+		}
+	}
+	return false
 }
 
 // images holds every bag's bytes against the discs of its carrier, and counts
