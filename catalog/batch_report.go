@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -234,32 +235,42 @@ func (r *BatchReport) flip(m matched, rows []carrierlist.Row) {
 }
 
 // elsewhere says of rows whose disc did not come in this batch that the catalog
-// knows its item.
+// knows its item. All of them are asked for at once: a list may have ten thousand.
 func (r *BatchReport) elsewhere(ctx context.Context, q querier) error {
 	here := map[string]bool{}
 	for _, d := range r.Discs {
 		here[d.ID] = true
 	}
+	var never []*BatchRow
+	asked := []string{}
 	for i := range r.Rows {
-		row := &r.Rows[i]
-		if row.State != RowNever || row.Do != "" {
-			continue
+		if row := &r.Rows[i]; row.State == RowNever && row.Do == "" {
+			never, asked = append(never, row), append(asked, row.Item)
 		}
+	}
+	list, err := json.Marshal(asked)
+	if err != nil {
+		return err
+	}
+	cs, err := carriers.rows(ctx, q, "WHERE item"+inIDs+"ORDER BY item, id", string(list))
+	known := map[string][]row{}
+	for _, c := range cs {
+		if !here[c.str("id")] {
+			known[c.str("item")] = append(known[c.str("item")], c)
+		}
+	}
+	for _, row := range never {
 		row.Do = "find the disc and put it in"
-		cs, err := carriers.rows(ctx, q, "WHERE item = ? ORDER BY id LIMIT 20", row.Item)
-		for _, c := range cs {
-			if part := int(c.num("part")); here[c.str("id")] || row.Part != 0 && part != 0 && part != row.Part {
+		for _, c := range known[row.Item] {
+			if part := int(c.num("part")); row.Part != 0 && part != 0 && part != row.Part {
 				continue
 			}
 			row.Why = fmt.Sprintf("the catalog has this item as %.8s, which did not come in this batch", c.str("id"))
 			row.Do = fmt.Sprintf("look whether it is the same disc: ripstation show %.8s", c.str("id"))
 			break
 		}
-		if err != nil {
-			return err
-		}
 	}
-	return nil
+	return err
 }
 
 // batchDiscs gives the discs of a batch by place.

@@ -126,8 +126,10 @@ func (bs *batches) doubts(ctx context.Context, r catalog.BatchReport) error {
 // it expects or has, and all of that in one text.
 func labels(r catalog.BatchReport) (discs []labelfit.Disc, titles []labelfit.Title, key string) {
 	var k strings.Builder
+	there := map[labelfit.Title]bool{}
 	add := func(t labelfit.Title) {
-		if t.Text != "" && !slices.Contains(titles, t) {
+		if t.Text != "" && !there[t] {
+			there[t] = true
 			titles = append(titles, t)
 		}
 	}

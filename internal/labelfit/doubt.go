@@ -63,11 +63,12 @@ func Doubts(discs []Disc, titles []Title) []Doubt {
 			first = max(first, last-1)
 		}
 	}
+	near := indexOf(all)
 	for i, d := range discs {
 		if found[i] != nil || d.Label == "" || d.Title == "" {
 			continue
 		}
-		for t := range titles {
+		for _, t := range near.to(labels[i]) {
 			if better(labels[i], all[t], own[i], enough, distinct) {
 				found[i] = &Doubt{Disc: i, Title: t}
 				break

@@ -197,5 +197,31 @@ func FuzzDoubts(f *testing.F) {
 				t.Fatalf("a label that is its title is doubted: %+v", discs[d.Disc])
 			}
 		}
+		// The index leaves out no title that explains anything of a label.
+		l, o := Read(label, 0), Read(other, part)
+		if len(indexOf([]Text{o}).to(l)) == 0 {
+			for _, lw := range l.ways {
+				for _, ow := range o.ways {
+					if fit := fitted(lw, l.full, ow); fit.letters > 0 {
+						t.Fatalf("%q explains %d letters of %q, and is not found", other, fit.letters, label)
+					}
+				}
+			}
+		}
 	})
+}
+
+// Ten thousand titles, and one that is a word many times: neither takes long.
+func TestLongLists(t *testing.T) {
+	discs := []Disc{{strings.Repeat("A", 127) + "B", "Birds of Europe", 0}}
+	titles := []Title{{strings.Repeat("aaa ", 125), 0}}
+	for i := range 10_000 {
+		titles = append(titles, Title{fmt.Sprintf("%x birds and atlases, number %d", i*7919, i), 0})
+		if i%10 == 0 {
+			discs = append(discs, Disc{fmt.Sprintf("SOMETHING_%d", i), titles[i].Text, 0})
+		}
+	}
+	if ds := Doubts(discs, titles); len(ds) != 0 {
+		t.Errorf("%+v", ds)
+	}
 }

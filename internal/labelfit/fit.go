@@ -70,28 +70,46 @@ func explains(title []string, w string, last bool) bool {
 			return true
 		}
 	}
-	return together(title, w, 0)
+	return together(title, w)
 }
 
 // together reports whether a word is two or more words of the title written as
 // one, the last of them perhaps cut.
-func together(title []string, w string, used int) bool {
-	for i, t := range title {
-		if utf8.RuneCountInString(t) < 3 {
-			continue
+func together(title []string, w string) bool {
+	// What was tried in vain from a word of the title on, by how much of w was left:
+	// a title of one word many times would be tried in all its ways else.
+	var vain map[[2]int]bool
+	var from func(i int, w string, used int) bool
+	from = func(i int, w string, used int) bool {
+		at := [2]int{i, len(w)}
+		if vain[at] {
+			return false
 		}
-		if rest, ok := strings.CutPrefix(w, t); ok {
-			if rest == "" {
-				return used > 0
+		for ; i < len(title); i++ {
+			t := title[i]
+			if utf8.RuneCountInString(t) < 3 {
+				continue
 			}
-			if together(title[i+1:], rest, used+1) {
+			if rest, ok := strings.CutPrefix(w, t); ok {
+				if rest == "" {
+					return used > 0
+				}
+				if from(i+1, rest, used+1) {
+					return true
+				}
+			} else if used > 0 && utf8.RuneCountInString(w) >= 3 && strings.HasPrefix(t, w) {
 				return true
 			}
-		} else if used > 0 && utf8.RuneCountInString(w) >= 3 && strings.HasPrefix(t, w) {
-			return true
 		}
+		if used > 0 {
+			if vain == nil {
+				vain = map[[2]int]bool{}
+			}
+			vain[at] = true
+		}
+		return false
 	}
-	return false
+	return from(0, w, 0)
 }
 
 // How much of a label another title must explain, and how many letters of it
