@@ -33,6 +33,7 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h notRead, ask *Requ
 		return "", err
 	}
 	b.carried(s.arrival, h.CarrierID, nil)
+	b.s.arrivals.known(s.arrival, h.Identity.Samples)
 	word, text, out, hint := WordAlready, "held as "+name(h.Item, h.CarrierID), OutcomeAlready, ""
 	if !h.proven(b.s.cfg.Stores) {
 		word, text = WordStillSending, "its image is in the spool and on its way; held as "+name(h.Item, h.CarrierID)
@@ -116,6 +117,7 @@ func (b *bay) looksTheSame(ctx context.Context, d Drive, s seen, h notRead, ask 
 		return "", err
 	}
 	b.carried(s.arrival, id, nil)
+	b.s.arrivals.known(s.arrival, h.Identity.Samples)
 	hint := fmt.Sprintf("is it a further copy of item %s, or the wrong disc? To have it read: ripstation retry %.8s --drive %s; to leave it so: ripstation accept %.8s --reason TEXT",
 		ask.Item, id, b.info().Node, id)
 	b.notice(Notice{ID: id, Word: WordLooksSame, Text: as, Hint: hint})

@@ -25,7 +25,11 @@ type arrival struct {
 	word *word          // what is known of whose disc it is; nil when nobody said anything
 	told *word          // what its story was told of that
 	said bool           // somebody said it of this very disc, by its drive
+	out  bool           // its tray was opened: what comes under another insertion is an arrival
 	done chan struct{}
+
+	retold time.Time     // when its drive told of its insertion last; zero when it did so once
+	proof  []disc.Sample // of the image that it was known by, for a disc that got no job
 }
 
 // arrivals knows which disc came when and where, and holds them against what
@@ -42,6 +46,7 @@ type arrivals struct {
 	here    map[string]*arrival     // by drive key: the disc that lies in it; none when it is empty
 	changes map[string]change       // by drive key: what the drive told and nobody has looked at
 	away    map[string]bool         // by drive key: the drive left the bus; nobody knows what lies in it
+	looking map[string]bool         // by drive key: it is being found out once more which disc lies in it
 	scans   map[pairing.ID]*Scan
 	recent  []pairing.ID // scans that are decided, oldest first
 	due     []due
@@ -62,7 +67,7 @@ type due struct {
 
 func newArrivals(s *Station) *arrivals {
 	return &arrivals{s: s, rounds: pairing.Rounds{Rules: pairing.Rules{Hold: s.cfg.ScanHold, Settle: s.cfg.ScanSettle}},
-		open: map[pairing.ID]*arrival{}, here: map[string]*arrival{}, changes: map[string]change{}, away: map[string]bool{}, scans: map[pairing.ID]*Scan{}, news: make(chan struct{})}
+		open: map[pairing.ID]*arrival{}, here: map[string]*arrival{}, changes: map[string]change{}, away: map[string]bool{}, looking: map[string]bool{}, scans: map[pairing.ID]*Scan{}, news: make(chan struct{})}
 }
 
 // heard takes in what the watcher tells, before the bay hears of it. A change
@@ -80,7 +85,7 @@ func (as *arrivals) heard(ev disc.DriveEvent) {
 		switch here := as.here[key]; {
 		case here == nil && ev.AtStart: // it lay there before anything was scanned
 			as.here[key] = as.decided(key, ev.Insertion, now)
-		case here == nil:
+		case here == nil, here.out && here.ins != ev.Insertion:
 			as.arrive(key, ev.Insertion, at)
 		case here.ins != ev.Insertion:
 			as.changes[key] = change{ev.Insertion, at}
@@ -88,6 +93,7 @@ func (as *arrivals) heard(ev disc.DriveEvent) {
 	case disc.EventRemoved:
 		delete(as.here, key)
 		delete(as.changes, key)
+		delete(as.looking, key)
 	case disc.EventDriveGone:
 		as.away[key] = true
 	}
@@ -131,20 +137,20 @@ func (as *arrivals) meet(s seen) *arrival {
 		return as.decided(key, s.ins, s.at)
 	}
 	a := as.here[key]
+	at := when(time.Now(), s.at, as.s.cfg.ScanSettle)
+	if c := as.changes[key]; c.ins == s.ins {
+		at = c.at
+	}
 	switch {
-	case a == nil:
-		a = as.arrive(key, s.ins, when(time.Now(), s.at, as.s.cfg.ScanSettle))
-	case a.ins == s.ins:
-	case a.seen == nil || disc.LooksLike(*a.seen, s.identity) != disc.Different:
-		a.ins = s.ins // the drive told twice of one disc
-	default:
-		at := when(time.Now(), s.at, as.s.cfg.ScanSettle)
-		if c := as.changes[key]; c.ins == s.ins {
-			at = c.at
-		}
+	case a == nil, a.out && a.ins != s.ins:
 		a = as.arrive(key, s.ins, at)
+	case a.seen != nil && disc.LooksLike(*a.seen, s.identity) == disc.Different: // also under one insertion: the kernel may not have noticed
+		a = as.arrive(key, s.ins, at)
+	case a.ins != s.ins: // the drive told twice of one disc, as far as its descriptors say
+		a.ins, a.retold = s.ins, at
 	}
 	delete(as.changes, key)
+	delete(as.looking, key)
 	identity := s.identity
 	a.seen = &identity
 	return a

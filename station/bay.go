@@ -228,7 +228,7 @@ func (b *bay) accept(r Request, now *telling) error {
 		return nil
 	}
 	j := b.s.job(b.viewID())
-	if j == nil {
+	if j == nil || !b.s.claimed(b, j.ID) {
 		return fmt.Errorf("%w: it is still finding out what disc is in it; try again in a moment", ErrBusy)
 	}
 	f := j.file()

@@ -145,6 +145,7 @@ func (b *bay) openAs(ctx context.Context, d Drive, ins disc.Insertion, opened Wo
 		opening(true)
 		err = d.Eject(ctx)
 		if err == nil {
+			b.s.arrivals.opened(ins.DriveKey)
 			if !hasTray(d) && opened == WordEjected {
 				opened = WordFinished
 			}
@@ -210,6 +211,7 @@ func (b *bay) ejectByHand(ctx context.Context, cut bool) error {
 		b.notice(Notice{Word: WordEjectFailed, Text: err.Error(), Hint: "press the drive's button, or use the emergency hole"})
 		return err
 	}
+	b.s.arrivals.opened(b.info().Key)
 	n := Notice{Word: WordEjected, Text: "ejected on request"}
 	if cut {
 		told := b.takenOut(b.viewID())

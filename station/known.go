@@ -15,20 +15,26 @@ import (
 // new one when the disc is to be read), or what makes reading it needless. What
 // is said of the disc comes back with it: a disc that looks like a known one
 // waits here until it is known whose it is (whose).
-func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *notRead, *Request, error) {
-	anew, ask, err := b.readAnew(ctx, d, s, ask)
+func (b *bay) known(ctx context.Context, d Drive, s *seen, ask *Request) (*job, *notRead, *Request, error) {
+	if err := b.notBefore(ctx, d, s, ask, false); err != nil {
+		return nil, nil, nil, err
+	}
+	anew, ask, err := b.readAnew(ctx, d, *s, ask)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	j, ask, err := b.unfinished(ctx, d, s, ask)
+	j, ask, err := b.unfinished(ctx, d, *s, ask)
 	if err == nil && j != nil {
 		err = j.bind(anew)
 	}
 	if err != nil || j != nil {
 		return j, nil, ask, err
 	}
+	if err := b.notBefore(ctx, d, s, ask, true); err != nil {
+		return nil, nil, nil, err
+	}
 	if anew == nil {
-		if err := b.heldAtStart(s, ask); err != nil {
+		if err := b.heldAtStart(*s, ask); err != nil {
 			return nil, nil, nil, err
 		}
 	}
@@ -37,7 +43,7 @@ func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *
 		v.next = &held{Held: catalog.Held{CarrierID: anew.CarrierID, Item: anew.Carrier.Item}}
 	} else {
 		anew = nil // or another drive has that disc
-		v, ask, err = b.verdict(ctx, d, s, ask)
+		v, ask, err = b.verdict(ctx, d, *s, ask)
 	}
 	if err != nil {
 		return nil, nil, nil, err
@@ -53,13 +59,13 @@ func (b *bay) known(ctx context.Context, d Drive, s seen, ask *Request) (*job, *
 		Drive: s.drive, Disc: s.disc, Identity: s.identity, Created: time.Now().UTC(), Operator: b.operator(ask),
 		Batch: b.s.batches.of(s.ins),
 	}
-	if err := b.carrierOf(ctx, &f, v, s, ask); err != nil {
+	if err := b.carrierOf(ctx, &f, v, *s, ask); err != nil {
 		return nil, nil, nil, err
 	}
 	f.Carrier.ID = f.ID
-	cap := b.capture(s, ask)
+	cap := b.capture(*s, ask)
 	f.Captures = []catalog.Capture{cap}
-	f.Events = []catalog.Event{b.event(catalog.EventFormat, catalog.EventSuccess, describe(s), cap, f.ID)}
+	f.Events = []catalog.Event{b.event(catalog.EventFormat, catalog.EventSuccess, describe(*s), cap, f.ID)}
 	if anew != nil {
 		f.Retry = anew.ID
 		f.Events = append(f.Events, b.event(catalog.EventCapture, catalog.EventSuccess, askedFor(anew), cap, f.ID))

@@ -58,7 +58,7 @@ func (as *arrivals) lies(ctx context.Context, key string, said time.Time) (*arri
 // held.
 func (as *arrivals) same(key string, a *arrival) bool {
 	_, changed := as.changes[key]
-	return !changed && !as.away[key] && as.here[key] == a
+	return !changed && !as.away[key] && !as.looking[key] && as.here[key] == a
 }
 
 // longestProof is how long one command may take to prove that the disc is there.
@@ -67,3 +67,24 @@ const longestProof = 2 * time.Minute
 const unproved = "the drive has not shown since that the disc which is being read is still there; nothing was taken over, say it again in a moment"
 
 const changing = "the drive has just told of a change, and which disc is in it is being found out; nothing was taken over, say it again in a moment"
+
+// looks says that a story begins to find out which disc lies in a drive. Until
+// it knows, nobody's word is taken for the disc that lay there before: a story
+// hears of a disc that was changed by hand before anybody else does.
+func (as *arrivals) looks(key string) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	if a := as.here[key]; a != nil && a.seen != nil {
+		as.looking[key] = true
+	}
+}
+
+// opened says that a drive's tray was opened, whether anybody else tells of it
+// or not.
+func (as *arrivals) opened(key string) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	if a := as.here[key]; a != nil {
+		a.out = true
+	}
+}

@@ -161,6 +161,13 @@ func (s *Station) claim(b *bay, id string) bool {
 	return true
 }
 
+// claimed reports whether a bay's story has found that its disc is a job's.
+func (s *Station) claimed(b *bay, id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.claims[id] == b
+}
+
 // unclaim gives up the jobs that a bay has claimed, all or the one named.
 func (s *Station) unclaim(b *bay, only ...string) {
 	s.mu.Lock()

@@ -11,6 +11,8 @@ import (
 // can be told again: what it did is on disk before the next one begins, and a
 // story that was broken off is taken up at the step it was in.
 func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Request) (Outcome, error) {
+	b.back = false
+	b.s.arrivals.looks(ins.DriveKey)
 	seen, err := b.identify(ctx, d, ins)
 	if err != nil {
 		return "", err
@@ -31,7 +33,7 @@ func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Reque
 		}
 		return b.refuse(ctx, d, seen, ask)
 	}
-	j, not, ask, err := b.known(ctx, d, seen, ask) // waits for whose it is where it looks like a known one
+	j, not, ask, err := b.known(ctx, d, &seen, ask) // waits for whose it is where it looks like a known one
 	if err != nil {
 		return "", err
 	}

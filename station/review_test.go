@@ -1,0 +1,155 @@
+package station_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ripstation/disc"
+	"ripstation/internal/simdrive"
+	"ripstation/station"
+)
+
+// A disc that looks like the one before it in its drive, and of which nobody was
+// told that it left, does not get its identifier.
+func TestLookAlikeOfTheDiscBefore(t *testing.T) {
+	alike := func(how func(*testing.T) *simdrive.Disc) func(*testing.T) *simdrive.Disc { return how }
+	for name, tc := range map[string]struct {
+		first, second func(*testing.T) *simdrive.Disc
+	}{
+		"recordables": {
+			alike(func(t *testing.T) *simdrive.Disc { return simdrive.DVDR(iso(t, "ALIKE", 90, 2000), 2000) }),
+			alike(func(t *testing.T) *simdrive.Disc { return simdrive.DVDR(from{iso(t, "ALIKE", 90, 2000), 1000}, 2000) })},
+		"audio": {
+			alike(func(t *testing.T) *simdrive.Disc { return simdrive.AudioCD(1, 3000, 4000) }),
+			alike(func(t *testing.T) *simdrive.Disc { return simdrive.AudioCD(2, 3000, 4000) })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, rounds(2*time.Minute, 15*time.Second))
+				r.without(disc.EventRemoved)
+				drive := r.add(simdrive.Options{})
+				r.start()
+				r.scan(station.ScanRequest{Code: "B-50"})
+				must(t, drive.Insert(tc.first(t)))
+				x := r.await(1, final)
+				time.Sleep(2 * time.Minute)
+				must(t, drive.Insert(tc.second(t)))
+				y := r.await(2, final)
+				if v := r.show(x.ID); v.Item == nil || *v.Item != "B-50" {
+					t.Errorf("the first has item %v", v.Item)
+				}
+				if v := r.show(y.ID); y.ID == x.ID || v.Item != nil {
+					t.Errorf("the second has item %v, %s", *v.Item, r.story())
+				}
+			})
+		})
+	}
+}
+
+// A disc is changed by hand in mid-read, and the story hears of it before the
+// watcher does: while it finds out what is in the drive now, nobody's word is
+// taken for the disc that has left.
+func TestWordWhileTheNewDiscIsBeingFoundOut(t *testing.T) {
+	for how, say := range map[string]func(*rig) error{
+		"rip": func(r *rig) error {
+			_, err := r.station.Rip(r.t.Context(), station.Request{Source: "SIM1", Item: "NEW"})
+			return err
+		},
+		"scan": func(r *rig) error {
+			_, err := r.station.Scan(r.t.Context(), station.ScanRequest{Code: "NEW", Drive: "SIM1"})
+			return err
+		},
+	} {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				var l *late
+				r := newRig(t, rounds(time.Hour, time.Hour), func(c *station.Config) {
+					l = lateEvents(ctx, c.Events)
+					c.Events = l.out
+				})
+				var slow atomic.Bool
+				r.put(between{identify: func(d station.Drive, ctx context.Context) (disc.Disc, error) {
+					if slow.Load() {
+						select {
+						case <-time.After(20 * time.Second): // it spins up
+						case <-ctx.Done():
+						}
+					}
+					return d.Identify(ctx)
+				}})
+				drive := r.add(simdrive.Options{})
+				r.start()
+				old := slowDisc(t, "OLD", 77, 10*time.Second)
+				must(t, drive.Insert(old))
+				r.readFar(old)
+				l.keep <- time.Hour
+				slow.Store(true)
+				drive.ForceOpen()
+				must(t, drive.Insert(simdrive.PressedCD(iso(t, "NEW", 78, 1000), 1000)))
+				r.await(2, word(station.WordInserted))
+				if err := say(r); !errors.Is(err, station.ErrBusy) {
+					t.Errorf("the answer: %v", err)
+				}
+				for _, j := range r.station.Status().Jobs {
+					if j.Label == "OLD" && j.Item != "" {
+						t.Errorf("the disc that has left is named %s", j.Item)
+					}
+				}
+				r.stop()
+			})
+		})
+	}
+}
+
+// The same of a disc that was taken out in mid-read: under another insertion,
+// and under the one that the kernel has not seen end.
+func TestLookAlikeOfAPausedDisc(t *testing.T) {
+	for name, tc := range map[string]struct {
+		seq  bool
+		disc func(*testing.T) *simdrive.Disc
+	}{
+		"looks the same": {true, func(t *testing.T) *simdrive.Disc {
+			return simdrive.PressedCD(from{iso(t, "ALIKE", 90, 6000), 3000}, 6000)
+		}},
+		"under the insertion before": {false, func(t *testing.T) *simdrive.Disc { return simdrive.PressedCD(iso(t, "OTHER", 91, 6000), 6000) }},
+		"both": {false, func(t *testing.T) *simdrive.Disc {
+			return simdrive.PressedCD(from{iso(t, "ALIKE", 90, 6000), 3000}, 6000)
+		}},
+		"another, and nobody told": {true, func(t *testing.T) *simdrive.Disc { return simdrive.PressedCD(iso(t, "OTHER", 91, 6000), 6000) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, rounds(2*time.Minute, 15*time.Second))
+				r.without(disc.EventRemoved)
+				if !tc.seq {
+					r.put(between{insertion: func(d station.Drive, ctx context.Context) (disc.Insertion, error) {
+						ins, err := d.Insertion(ctx)
+						ins.DiskSeq = min(ins.DiskSeq, 1)
+						return ins, err
+					}})
+				}
+				drive := r.add(simdrive.Options{})
+				r.start()
+				r.scan(station.ScanRequest{Code: "B-51"})
+				first := slowDisc(t, "ALIKE", 90, 30*time.Second)
+				must(t, drive.Insert(first))
+				r.readFar(first)
+				time.Sleep(20 * time.Second) // the round is over
+				drive.ForceOpen()
+				second := tc.disc(t)
+				must(t, drive.Insert(second))
+				x := r.await(1, func(n station.Notice) bool { return n.Final && n.Outcome == station.OutcomeDone })
+				if v := r.show(x.ID); v.Item != nil {
+					t.Errorf("%s has item %s; the story:\n%s", v.Label, *v.Item, r.story())
+				}
+				sameAsDisc(t, r.image(x.ID, 1), second)
+			})
+		})
+	}
+}
