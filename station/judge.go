@@ -12,7 +12,7 @@ type verdictOn struct {
 	not    *notRead // it is not read
 	next   *held    // it is read anew, as the next version of this carrier
 	with   []held   // it is read to be compared with these
-	beside *held    // it is read as a carrier of its own, though it is the same as this one of another item
+	beside *held    // it is read as a carrier of its own, though it is the same as this one of another item, or of none
 }
 
 // notRead is a disc that is not read: what it is held as, and what else looks
@@ -66,7 +66,10 @@ func (b *bay) judgeOwn(own []held, ask *Request) verdictOn {
 			return verdictOn{next: &own[k]}
 		}
 	}
-	if i < 0 {
+	switch {
+	case i < 0 && ask != nil && ask.Item != "": // nobody has named them: it may be a further copy of the pressing
+		return verdictOn{beside: &own[0]}
+	case i < 0:
 		return verdictOn{next: &own[0]}
 	}
 	return verdictOn{not: &notRead{held: own[i], also: namesBut(own, i)}}

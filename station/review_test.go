@@ -153,3 +153,48 @@ func TestLookAlikeOfAPausedDisc(t *testing.T) {
 		})
 	}
 }
+
+// Two of one pressing: what was scanned of the one whose job is paused is its
+// own, though it is not settled yet when the other comes into another drive.
+func TestPausedJobKeepsItsScan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, rounds(2*time.Minute, 15*time.Second))
+		a, b := r.add(simdrive.Options{Serial: "A"}), r.add(simdrive.Options{Serial: "B"})
+		r.start()
+		r.knows(2)
+		r.scan(station.ScanRequest{Code: "B-52"})
+		first := r.paused(a, slowDisc(t, "TWIN", 93, time.Second))
+		r.scan(station.ScanRequest{Code: "B-53", Drive: "B"})
+		must(t, b.Insert(simdrive.PressedCD(iso(t, "TWIN", 93, 6000), 6000)))
+		x := r.await(1, func(n station.Notice) bool { return n.Final && n.Outcome == station.OutcomeDone })
+		if v := r.show(x.ID); x.ID == first || v.Item == nil || *v.Item != "B-53" {
+			t.Errorf("carrier %.8s, paused %.8s, item %v; the story:\n%s", x.ID, first, v.Item, r.story())
+		}
+		for _, j := range r.station.Status().Jobs {
+			if j.ID == first && j.Item != "B-52" {
+				t.Errorf("the paused disc is item %q", j.Item)
+			}
+		}
+	})
+}
+
+// An image that is not whole, of a disc that nobody has named: a disc with the
+// same bytes that comes under an identifier may be a further copy.
+func TestIncompleteAndUnnamed(t *testing.T) {
+	r, drive := asking(t)
+	d, bad := pressed(t, "WORN", 206), disc.Extent{Start: 1500, Count: 1}
+	d.Damage().Bad(bad)
+	x := r.rip(drive, d, "", 1, station.OutcomeIncomplete)
+	d.Damage().Heal(bad)
+	y := r.rip(drive, d, "B-54", 2, station.OutcomeDone)
+	if v := r.show(x.ID); x.ID == y.ID || v.Item != nil || v.Image.Version != 1 {
+		t.Errorf("the first is carrier %.8s, item %v, version %d; the second %.8s", x.ID, v.Item, v.Image.Version, y.ID)
+	}
+	if v := r.show(y.ID); v.Item == nil || *v.Item != "B-54" {
+		t.Errorf("the second has item %v", v.Item)
+	}
+	r.event(y.ID, "looks the same as "+x.ID+"/v1")
+	if z := r.rip(drive, d, "", 3, station.OutcomeAlready); z.ID != y.ID {
+		t.Errorf("it is known as %.8s", z.ID)
+	}
+}

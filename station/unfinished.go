@@ -34,6 +34,11 @@ func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*j
 			if ask, err = b.whose(ctx, s.arrival, ask); err != nil {
 				return nil, nil, err
 			}
+			// Of the disc that it was begun with it may not be known yet either.
+			if err := b.settled(ctx, j); err != nil {
+				return nil, nil, err
+			}
+			f = j.file()
 		}
 		if another(ask, f.Carrier) {
 			continue
