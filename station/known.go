@@ -73,12 +73,10 @@ func (b *bay) known(ctx context.Context, d Drive, s *seen, ask *Request) (*job, 
 	for _, note := range s.notes {
 		f.Events = append(f.Events, b.event(catalog.EventFormat, catalog.EventWarning, note, cap, f.ID))
 	}
-	if h := v.beside; h != nil {
-		why := "is of another item"
-		if h.who.Item == "" {
-			why = "nobody has said which item that one is"
-		}
-		f.Events = append(f.Events, b.event(catalog.EventFormat, catalog.EventSuccess, "looks the same as "+h.image().bag()+" by its descriptors and samples, and "+why+": read on its own", cap, f.ID, h.image().bag()))
+	if h := v.beside; h != nil && h.who.Item == "" {
+		f.Events = append(f.Events, b.event(catalog.EventFormat, catalog.EventSuccess, "looks the same as "+h.image().bag()+" by its descriptors and samples, and nobody has said which item that one is: read on its own", cap, f.ID, h.image().bag()))
+	} else if h != nil {
+		f.Events = append(f.Events, b.event(catalog.EventFormat, catalog.EventSuccess, "looks the same as "+h.image().bag()+" by its descriptors and samples, and is of another item: read on its own", cap, f.ID, h.image().bag()))
 	}
 	if f.Scan = b.s.arrivals.waiting(s.arrival); f.Scan == nil && ask != nil && ask.word != nil {
 		f.hear(b.s, ask.word)
