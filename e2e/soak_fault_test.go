@@ -256,10 +256,10 @@ func (o *soak) remember(pieces ...*piece) {
 		}
 	}()
 	at := o.Log.Mark()
-	for job := range strings.SplitSeq(r.Stdout, "job\n") {
+	for job := range strings.SplitSeq(strings.ReplaceAll(r.Stdout, ",\n", "\n"), "job\n") {
 		for _, p := range pieces {
 			// A label that two discs have says nothing.
-			if strings.Contains(p.kind, "/") || !strings.Contains(job, fmt.Sprintf("%q", p.label)) || !strings.Contains(job, fmt.Sprintf(`"sectors": %d,`, p.m.Sectors())) {
+			if strings.Contains(p.kind, "/") || !strings.Contains(job, fmt.Sprintf("%q", p.label)) || !strings.Contains(job, fmt.Sprintf("\"sectors\": %d\n", p.m.Sectors())) {
 				continue
 			}
 			m := memory{piece: p, at: at}
