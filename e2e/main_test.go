@@ -1,11 +1,11 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -89,7 +89,8 @@ func sharedBenchFor(t *testing.T, limit time.Duration) (context.Context, *bench.
 			t.Errorf("the bench itself: %v", err)
 		}
 		if t.Failed() {
-			t.Logf("the guest's console:\n%s", bytes.TrimSpace([]byte(b.Guest.Console()[console:])))
+			all := b.Guest.Console() // begins anew when the power was cut
+			t.Logf("the guest's console:\n%s", strings.TrimSpace(all[min(console, len(all)):]))
 		}
 	})
 	return ctx, b

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
+	"time"
 
 	"ripstation/e2e/control"
 )
@@ -138,10 +139,7 @@ func (g *Guest) BootID() string {
 // AttachDrive plugs a drive in: the iSCSI target at portal (host:port), with
 // the SCSI id given. Name and id are the caller's, and unique in the guest.
 func (g *Guest) AttachDrive(ctx context.Context, name, portal, target string, id int) error {
-	if err := g.qmp.call(ctx, "blockdev-add", map[string]any{
-		"driver": "iscsi", "node-name": "node-" + name, "transport": "tcp", "portal": portal, "target": target, "lun": 0,
-		"header-digest": "none", "initiator-name": "iqn.2026-11.example:guest",
-	}); err != nil {
+	if err := g.connect(ctx, name, portal, target); err != nil {
 		return err
 	}
 	if err := g.qmp.call(ctx, "device_add", map[string]any{
@@ -150,6 +148,25 @@ func (g *Guest) AttachDrive(ctx context.Context, name, portal, target string, id
 		return errors.Join(err, g.qmp.call(ctx, "blockdev-del", map[string]any{"node-name": "node-" + name}))
 	}
 	return nil
+}
+
+// connect makes a drive known to QEMU, which asks it for its readiness once and
+// gives up on one whose disc still spins up.
+func (g *Guest) connect(ctx context.Context, name, portal, target string) error {
+	for began := time.Now(); ; {
+		err := g.qmp.call(ctx, "blockdev-add", map[string]any{
+			"driver": "iscsi", "node-name": "node-" + name, "transport": "tcp", "portal": portal, "target": target, "lun": 0,
+			"header-digest": "none", "initiator-name": "iqn.2026-11.example:guest",
+		})
+		if err == nil || !strings.Contains(err.Error(), "NOT READY") || time.Since(began) > time.Minute {
+			return err
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // DetachDrive pulls a drive's cable.
