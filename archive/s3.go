@@ -156,8 +156,8 @@ func (c *S3Config) check() error {
 	default:
 		return fmt.Errorf("store %s: checksums %q is none of %s, %s, %s", c.Name, c.Checksums, ChecksumAuto, ChecksumCRC64NVME, ChecksumMD5)
 	}
-	if err := c.Keep.Check(); err != nil {
-		return fmt.Errorf("store %s: %w", c.Name, err)
+	if key, err := c.Keep.Check(); err != nil {
+		return fmt.Errorf("store %s: %s: %w", c.Name, key, err)
 	}
 	if c.PartSize != 0 && c.PartSize < minPartSize {
 		return fmt.Errorf("store %s: a part size of %d bytes is below S3's least, %d", c.Name, c.PartSize, minPartSize)

@@ -31,11 +31,11 @@ func (c *S3Config) credentials(ctx context.Context) (aws.CredentialsProvider, er
 	}
 	key, err := secret(c.AccessKeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("store %s: access key: %w", c.Name, err)
+		return nil, fmt.Errorf("store %s: access_key_file: %w", c.Name, err)
 	}
 	sec, err := secret(c.SecretKeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("store %s: secret key: %w", c.Name, err)
+		return nil, fmt.Errorf("store %s: secret_key_file: %w", c.Name, err)
 	}
 	return credentials.NewStaticCredentialsProvider(key, sec, ""), nil
 }
@@ -49,7 +49,7 @@ func (c *S3Config) chain(ctx context.Context) (aws.CredentialsProvider, error) {
 	}
 	if c.SharedConfigFile != "" {
 		if _, err := os.Stat(c.SharedConfigFile); err != nil {
-			return nil, fmt.Errorf("store %s: shared config file: %w", c.Name, err)
+			return nil, fmt.Errorf("store %s: shared_config_file: %w", c.Name, err)
 		}
 		// One file, whichever of the two kinds it is.
 		set = append(set, config.WithSharedConfigFiles([]string{c.SharedConfigFile}), config.WithSharedCredentialsFiles([]string{c.SharedConfigFile}))
@@ -80,7 +80,7 @@ func secret(path string) (string, error) {
 	}
 	s := strings.TrimSpace(string(b))
 	if s == "" || strings.ContainsAny(s, "\r\n") {
-		return "", fmt.Errorf("file %s does not hold exactly one line", path)
+		return "", fmt.Errorf("%s does not hold exactly one line; write the key into it and nothing else", path)
 	}
 	return s, nil
 }

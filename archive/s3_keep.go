@@ -70,22 +70,22 @@ func (r Retention) From(t time.Time) time.Time {
 var className = regexp.MustCompile(`^[A-Z0-9_]{1,64}$`)
 
 // Check says what cannot be.
-func (k Keep) Check() error {
+func (k Keep) Check() (key string, err error) {
 	switch {
 	case k.StorageClass != "" && !className.MatchString(k.StorageClass):
-		return fmt.Errorf("storage_class %q is no name like STANDARD_IA", k.StorageClass)
+		return "storage_class", fmt.Errorf("%q is no name like STANDARD_IA", k.StorageClass)
 	case slices.Contains([]string{"GLACIER", "DEEP_ARCHIVE"}, k.StorageClass):
-		return fmt.Errorf("storage_class %s gives nothing back for hours, so that no copy could be read back; have the bucket move objects there later", k.StorageClass)
+		return "storage_class", fmt.Errorf("%s gives nothing back for hours, so that no copy could be read back; have the bucket move objects there later", k.StorageClass)
 	case k.Encryption != "" && k.Encryption != string(types.ServerSideEncryptionAes256) && k.Encryption != string(types.ServerSideEncryptionAwsKms):
-		return fmt.Errorf("encryption %q is neither %s nor %s", k.Encryption, types.ServerSideEncryptionAes256, types.ServerSideEncryptionAwsKms)
+		return "encryption", fmt.Errorf("%q is neither %s nor %s", k.Encryption, types.ServerSideEncryptionAes256, types.ServerSideEncryptionAwsKms)
 	case k.KMSKey != "" && k.Encryption != string(types.ServerSideEncryptionAwsKms):
-		return fmt.Errorf("kms_key goes with encryption %s only", types.ServerSideEncryptionAwsKms)
+		return "kms_key", fmt.Errorf("it goes with encryption %s only", types.ServerSideEncryptionAwsKms)
 	case k.RetainMode != "" && k.RetainMode != "governance" && k.RetainMode != "compliance":
-		return fmt.Errorf("retain_mode %q is neither governance nor compliance", k.RetainMode)
+		return "retain_mode", fmt.Errorf("%q is neither governance nor compliance", k.RetainMode)
 	case (k.RetainMode == "") != (k.Retain == Retention{}):
-		return errors.New("retain and retain_mode go together; one of them is missing")
+		return "retain", errors.New("retain and retain_mode go together; one of them is missing")
 	}
-	return nil
+	return "", nil
 }
 
 // lockMode is Object Lock's word for the mode, empty without.

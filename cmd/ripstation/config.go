@@ -166,10 +166,10 @@ func readConfig(flag string) (*Config, error) {
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, fmt.Errorf("read the configuration: %w; name a file with --config or $RIPSTATION_CONFIG", err)
 	}
 	if len(text) > maxConfig {
-		return nil, fmt.Errorf("%s is larger than a configuration can be (%d bytes)", path, maxConfig)
+		return nil, fmt.Errorf("%s is larger than a configuration can be (%d bytes); is it the right file?", path, maxConfig)
 	}
 	return parseConfig(text, path)
 }
@@ -183,7 +183,7 @@ func parseConfig(text []byte, path string) (*Config, error) {
 	c.Stores = nil
 	md, err := toml.NewDecoder(bytes.NewReader(text)).Decode(c)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w%s", path, err, howToWrite(err))
+		return nil, fmt.Errorf("%s: %w", path, misread(err))
 	}
 	var bad []error
 	for _, k := range md.Undecoded() {
@@ -206,26 +206,6 @@ func parseConfig(text []byte, path string) (*Config, error) {
 		return nil, err
 	}
 	return c, nil
-}
-
-// howToWrite says what a value of another kind than was found looks like. The
-// decoder's error names the key and the line.
-func howToWrite(err error) string {
-	if strings.HasSuffix(err.Error(), "has type map[string]any; destination has type slice") {
-		return "; write it as [[store]], in two pairs of brackets"
-	}
-	for kind, how := range map[string]string{
-		"slice":                   `a list of texts: ["...", "..."]`,
-		"string":                  `a text in quotes: "..."`,
-		"primitive (string-like)": `a text in quotes: "..."`,
-		"boolean":                 "true or false, without quotes",
-		"integer":                 "a whole number, without quotes",
-	} {
-		if strings.HasSuffix(err.Error(), "destination has type "+kind) {
-			return "; write it as " + how
-		}
-	}
-	return ""
 }
 
 // keysBeside says which keys there are where an unknown one was found.

@@ -202,12 +202,10 @@ func (v *validator) s3(key string, s StoreConfig) {
 		}
 	}
 	v.oneOf(key+".checksums", s.Checksums, "auto", "crc64nvme", "md5")
-	keep, err := s.keep()
-	if err == nil {
-		err = keep.Check()
-	}
-	if err != nil {
-		v.add(key, "%v", err)
+	if keep, err := s.keep(); err != nil {
+		v.add(key+".retain", "%v", err)
+	} else if k, err := keep.Check(); err != nil {
+		v.add(key+"."+k, "%v", err)
 	}
 }
 

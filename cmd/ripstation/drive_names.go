@@ -33,6 +33,21 @@ func nodeOf(key string) string {
 	return ""
 }
 
+// knows reports whether a drive goes by this name: in the configuration, or
+// since it is connected and called so.
+func (d DrivesConfig) knows(ctx context.Context, name string) bool {
+	if d.Names[name] != "" {
+		return true
+	}
+	var there []disc.Drive
+	for _, node := range nodes() {
+		dr, _ := nameOf(ctx, node) // its node is a name, whatever it says of itself
+		there = append(there, dr)
+	}
+	called, _ := station.DriveNames(map[string]string{"it": name}, there)
+	return len(called) > 0
+}
+
 // sayNames tells of names that stand for no drive, or for more than one.
 func (a *app) sayNames(cfg *Config, bays []station.BayStatus) {
 	var drives []disc.Drive

@@ -52,7 +52,7 @@ func openStore(ctx context.Context, s StoreConfig, used bool) (archive.Store, er
 func openS3(ctx context.Context, s StoreConfig) (*archive.S3, error) {
 	keep, err := s.keep()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("store.%s.retain: %w", s.Name, err)
 	}
 	return archive.NewS3(ctx, archive.S3Config{
 		Name: s.Name, Endpoint: s.Endpoint, Region: s.Region, Bucket: s.Bucket, Prefix: s.Prefix, PathStyle: s.PathStyle,
@@ -65,7 +65,7 @@ func openS3(ctx context.Context, s StoreConfig) (*archive.S3, error) {
 func (s StoreConfig) keep() (archive.Keep, error) {
 	retain, err := archive.ParseRetention(s.Retain)
 	if err != nil {
-		return archive.Keep{}, fmt.Errorf("retain: %w", err)
+		return archive.Keep{}, err
 	}
 	return archive.Keep{StorageClass: s.StorageClass, Encryption: s.Encryption, KMSKey: s.KMSKey, Retain: retain, RetainMode: s.RetainMode, LegalHold: s.LegalHold}, nil
 }

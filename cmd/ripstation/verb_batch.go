@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -194,7 +193,7 @@ leaves out a row whose disc came. - reads standard input.`,
 func (a *app) readList(path string) (string, error) {
 	var r io.Reader = a.in
 	if path != "-" {
-		f, err := os.Open(path)
+		f, err := given(path, "a CSV file", true)
 		if err != nil {
 			return "", err
 		}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -154,17 +153,6 @@ func openImage(name string) (*os.File, int64, error) {
 	return f, st.Size(), nil
 }
 
-// cannotRead says why a file could not be looked at, and what to do.
-func cannotRead(name string, err error) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return usage("%s: there is no such file", name)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s: you may not read it; ask its owner, or copy it", name)
-	}
-	return err
-}
-
 // regular refuses what is no image file.
 func regular(name string, m fs.FileMode) error {
 	switch {
@@ -173,7 +161,7 @@ func regular(name string, m fs.FileMode) error {
 	case m&fs.ModeDevice != 0:
 		return usage("%s is a device; `ripstation rip %s` images a disc, and inspect reads the image", name, name)
 	case !m.IsRegular():
-		return usage("%s is no image file", name)
+		return usage("%s is no image file; name one, or a drive to `ripstation rip`", name)
 	}
 	return nil
 }
@@ -181,11 +169,8 @@ func regular(name string, m fs.FileMode) error {
 // readMap reads a map in our form, or in ddrescue's.
 func readMap(name string, size int64) (*disc.SectorMap, error) {
 	p, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, usage("--map %s: there is no such file", name)
-	}
 	if err != nil {
-		return nil, err
+		return nil, cannotRead("--map "+name, err)
 	}
 	sectors := (size + disc.SectorSize - 1) / disc.SectorSize
 	m, err := disc.ParseSectorMap(bytes.NewReader(p))
@@ -193,12 +178,12 @@ func readMap(name string, size int64) (*disc.SectorMap, error) {
 		m, err = disc.ParseDdrescue(bytes.NewReader(p))
 	}
 	if err != nil {
-		return nil, usage("--map %s: it is neither a sectors.map nor a mapfile of GNU ddrescue: %v", name, err)
+		return nil, usage("--map %s: it is neither a sectors.map nor a mapfile of GNU ddrescue; name one: %v", name, err)
 	}
 	// The image of a rescue under way is often shorter than its disc: what is
 	// behind its end was not read either.
 	if m.Sectors() < sectors {
-		return nil, usage("--map %s: it is of %d sectors, and the image has %d: it belongs to another image", name, m.Sectors(), sectors)
+		return nil, usage("--map %s: it is of %d sectors, and the image has %d: it belongs to another image; give the map that was made with it", name, m.Sectors(), sectors)
 	}
 	return m, nil
 }

@@ -74,17 +74,7 @@ bytes and no store the right ones, 5 when none could be read.`,
 
 // photoFile reads a photo, as far as it may be one.
 func photoFile(name string) ([]byte, error) {
-	info, err := os.Stat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &web.Error{Code: web.CodeNotFound, Message: err.Error(), Err: err}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, usage("%s is not a file", one(name))
-	}
-	f, err := os.Open(name)
+	f, err := given(name, "a picture", false)
 	if err != nil {
 		return nil, err
 	}
@@ -94,9 +84,9 @@ func photoFile(name string) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	case len(body) > catalog.MaxAdded:
-		return nil, usage("%s has more than 64 MiB, which is the most", one(name))
+		return nil, usage("%s has more than 64 MiB, which is the most; make it smaller", one(name))
 	case len(body) == 0:
-		return nil, usage("%s is empty", one(name))
+		return nil, usage("%s is empty; name a picture", one(name))
 	}
 	if _, err := photoType(body); err != nil {
 		return nil, usage("%s: %w", one(name), err)
@@ -111,10 +101,6 @@ func (a *app) addPhoto(ctx context.Context, id, name string, in web.AddRequest) 
 	if err := (catalog.Added{SHA256: fmt.Sprintf("%064d", 0), Size: 1, MediaType: "x", Role: in.Role}).Check(); err != nil {
 		return usage("--role %q: it is one of disc, case, insert", one(in.Role))
 	}
-	body, err := photoFile(name)
-	if err != nil {
-		return err
-	}
 	cfg, err := loadConfig(a.config)
 	if err != nil {
 		return err
@@ -125,6 +111,13 @@ func (a *app) addPhoto(ctx context.Context, id, name string, in web.AddRequest) 
 		return err
 	}
 	defer b.Close()
+	if v, err := b.Show(ctx, id); err != nil && v.ID == "" {
+		return err
+	}
+	body, err := photoFile(name)
+	if err != nil {
+		return err
+	}
 	f, err := b.Add(ctx, id, in, body)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -33,8 +34,9 @@ any more, or no image was ever made, the drive must be named.`,
 			}
 			return a.word(ctx, in.Operator, func(b books, who string) ([]web.Settled, error) {
 				in.Operator = who
-				if _, here := b.(*local); here && in.Drive != "" {
-					a.say("  no station runs that could know the drives: %q is taken as it was said", one(in.Drive))
+				if l, here := b.(*local); here && in.Drive != "" && !l.cfg.Drives.knows(ctx, in.Drive) {
+					return nil, &web.Error{Code: web.CodeNotFound, Message: fmt.Sprintf("%q: no such drive is connected, and drives.names has none of that name", in.Drive),
+						Hint: "`ripstation drives` lists the drives; leave --drive out to have the disc read in any"}
 				}
 				return b.Retry(ctx, in)
 			})
