@@ -38,6 +38,9 @@ func ParseLimit(lines []string) (Limit, error) {
 	for _, text := range lines {
 		s, err := parseSpan(text)
 		if err != nil {
+			if fields := strings.Fields(text); len(fields) == 1 {
+				return Limit{}, err // it names that one word itself
+			}
 			return Limit{}, fmt.Errorf("%q: %w", text, err)
 		}
 		for i, other := range l.spans {
