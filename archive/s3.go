@@ -185,14 +185,14 @@ func (c *S3Config) pool() (*x509.CertPool, error) {
 	}
 	pem, err := os.ReadFile(c.CAFile)
 	if err != nil {
-		return nil, fmt.Errorf("store %s: CA file: %w", c.Name, err)
+		return nil, fmt.Errorf("store %s: ca_file: %w", c.Name, err)
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("store %s: CA file %s holds no certificate", c.Name, c.CAFile)
+		return nil, fmt.Errorf("store %s: ca_file: %s holds no certificate; it is a PEM file", c.Name, c.CAFile)
 	}
 	return pool, nil
 }

@@ -237,6 +237,8 @@ func (c Chapter) todo(x Sentence) string {
 		return r.do
 	}
 	switch {
+	case c.do == none:
+		return none
 	case x.Do != "":
 		return x.Do
 	case tells(x.Text), strings.IndexAny(x.Text, ";,(") == 0, strings.HasPrefix(x.Text, "and "+gap):
@@ -246,9 +248,11 @@ func (c Chapter) todo(x Sentence) string {
 	case x.Exit == "2", x.Call == "invalid":
 		return asHelp
 	case x.Exit == "-":
-		return "Nothing."
+		return none
 	}
 	return ""
 }
+
+const none = "Nothing."
 
 const asHelp = "Give the command as it says."

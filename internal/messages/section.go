@@ -15,6 +15,7 @@ type section struct {
 	// do is what to do about all that say nothing of it themselves. Empty: each one
 	// has to.
 	do   string
+	exit string // of all that do not say it by their place
 	from []from
 }
 
@@ -101,6 +102,7 @@ var sections = []section{
 			{"cmd/ripstation", "verb_run.go verb_status.go verb_drives.go verb_eject.go verb_release.go verb_rip.go follow.go drives.go", failures}}},
 	{title: "The configuration", intro: "Mistakes in the configuration. Each one comes with the file and the path of its key: `/etc/ripstation/config.toml: eject.when: ...`. The exit code is 2.",
 		do:   "Mend that key. `config.example.toml` documents each one, and `ripstation config check` looks at all of them.",
+		exit: "2",
 		from: []from{{"cmd/ripstation", "config*.go verb_config.go stores.go", reasons}, {"station", "config.go", inStation}}},
 	{title: "Looking things up", intro: "`list`, `show`, `find`, `ls`, `cat`, `inspect`.",
 		from: []from{{"cmd/ripstation", "verb_list.go verb_show.go show_files.go verb_find.go verb_ls.go verb_cat.go verb_inspect.go report.go digests.go archived.go copies.go books.go", failures}}},
@@ -127,7 +129,7 @@ var sections = []section{
 		do:   "Mend the program; `web/api.go` has the requests and their answers.",
 		from: []from{{"web", "*.go", reasons}}},
 	{title: "The history of a disc", intro: "Lines that `show` prints of what happened to a disc.",
-		do:   "Nothing.",
+		do:   none,
 		from: []from{{"station", "*.go", history}, {"catalog", "*.go", history}, {"audit", "*.go", history}}},
 }
 

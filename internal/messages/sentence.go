@@ -49,13 +49,12 @@ func (f *flow) sentences(dir string, wanted func(Sentence) bool) (out []Sentence
 			if silent(s.Call) || !prose(s.Text) || f.key(e, s) || !wanted(s) {
 				return true
 			}
-			if s.Call == "Hint:" && f.sibling(e, "Message") != nil {
-				return false
+			h, hint := f.hintOf(e)
+			if hint {
+				return false // it stands beside what it belongs to
 			}
-			if s.Call == "Message:" {
-				if h := f.sibling(e, "Hint"); h != nil {
-					s.Do = tidy(f.pattern(h, nil))
-				}
+			if h != nil {
+				s.Do = tidy(f.pattern(h, nil))
 			}
 			s.At, s.Exit = f.place(e), f.exit(e, s)
 			out = append(out, s)
@@ -72,6 +71,29 @@ func (f *flow) place(n ast.Node) string {
 		name = p.Filename
 	}
 	return filepath.ToSlash(name) + ":" + strconv.Itoa(p.Line)
+}
+
+// hintOf is the hint that is given with a text, in one literal or call, and
+// whether the text is such a hint itself.
+func (f *flow) hintOf(e ast.Expr) (hint ast.Expr, is bool) {
+	for _, pair := range [][2]string{{"Message", "Hint"}, {"err", "hint"}} {
+		switch f.callOf(e) {
+		case pair[1] + ":":
+			return nil, f.sibling(e, pair[0]) != nil
+		case pair[0] + ":":
+			return f.sibling(e, pair[1]), false
+		}
+		// An error that is made in its place is handed to itself.
+		if kv, ok := f.parents[e].(*ast.KeyValueExpr); ok {
+			if id, ok := kv.Key.(*ast.Ident); ok && id.Name == pair[0] {
+				return f.sibling(e, pair[1]), false
+			}
+		}
+	}
+	if c, ok := f.parents[e].(*ast.CallExpr); ok && f.callee(c) == ".away" && len(c.Args) == 2 {
+		return c.Args[1], c.Args[1] == e
+	}
+	return nil, false
 }
 
 // sibling is the value of another field of the literal in which e is one.
@@ -178,7 +200,7 @@ func (f *flow) exit(e ast.Expr, s Sentence) string {
 		return ""
 	case s.Call == "usage", s.Call == ".add":
 		return "2"
-	case s.Call == "say", s.Call == ".say":
+	case s.Call != "fmt.Errorf" && s.Call != "errors.New" && s.Call != "Message:" && s.Call != "Hint:":
 		return "-"
 	}
 	for n := f.parents[e]; n != nil; n = f.parents[n] {
@@ -243,7 +265,7 @@ func (f *flow) named(e ast.Expr) string {
 // operation, a command alone, or too short for one.
 func (f *flow) key(e ast.Expr, s Sentence) bool {
 	if s.Call != "" {
-		return s.Call == "invalid" && len(strings.Fields(s.Text)) < 3
+		return s.Call == "invalid" && len(strings.Fields(s.Text)) < 3 || strings.HasSuffix(s.Text, " of")
 	}
 	switch p := f.parents[e].(type) {
 	case *ast.AssignStmt:

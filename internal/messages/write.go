@@ -47,7 +47,7 @@ the list is made from its code, and a test fails when it is not up to date.
 - ID is the beginning of a disc's id, DRIVE a drive as ` + "`ripstation drives`" + ` shows it, ITEM a barcode or call number.
 - "As it says" means that the message itself says what to do.
 
-Exit codes: 0 done, 1 failed or needs you, 2 usage, 3 done with sectors missing, 4 findings, 5 could not look. "-" stands for a line that changes no exit code.`
+Exit codes: 0 done, 1 failed or needs you, 2 usage, 3 done with sectors missing, 4 findings, 5 could not look. "-" stands for a line that decides no exit code by itself.`
 
 func (b *Book) words(line func(string, ...any)) {
 	line("## The words\n")
@@ -164,6 +164,8 @@ func (c Chapter) write(line func(string, ...any)) {
 			exit := x.Exit
 			if exit == "" {
 				switch {
+				case c.exit != "":
+					exit = c.exit
 				case strings.HasPrefix(x.Text, "not understood"), x.Call == "invalid":
 					exit = "2"
 				case x.Call == "fmt.Errorf", x.Call == "errors.New", x.Call == "no", x.Call == "Message:":
