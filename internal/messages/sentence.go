@@ -265,7 +265,7 @@ func (f *flow) named(e ast.Expr) string {
 // operation, a command alone, or too short for one.
 func (f *flow) key(e ast.Expr, s Sentence) bool {
 	if s.Call != "" {
-		return s.Call == "invalid" && len(strings.Fields(s.Text)) < 3 || strings.HasSuffix(s.Text, " of")
+		return s.Call == "append" && strings.HasPrefix(s.Text, "ripstation ") || s.Call == "invalid" && len(strings.Fields(s.Text)) < 3 || strings.HasSuffix(s.Text, " of")
 	}
 	switch p := f.parents[e].(type) {
 	case *ast.AssignStmt:

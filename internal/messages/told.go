@@ -9,7 +9,7 @@ type remedy struct{ text, when, do string }
 
 // told are all remedies. A text that is in none of them must say what to do
 // itself, or come with a hint.
-var told = slices.Concat(ofWords, ofScans, ofBatches, ofReview, ofStation, ofLooking, ofBringingBack, ofCommands, ofDoctor)
+var told = slices.Concat(ofWords, ofScans, ofBatches, ofReview, ofStation, ofLooking, ofBringingBack, ofCatalog, ofCommands, ofDoctor)
 
 // ofWords are about what a word's notices say.
 var ofWords = []remedy{

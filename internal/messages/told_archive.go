@@ -99,3 +99,27 @@ var ofBringingBack = []remedy{
 	{"the configuration does not name this store",
 		"the catalog knows a copy in a store that is not configured any more", "Put the store back into the configuration, if it still exists."},
 }
+
+// ofCatalog are about the catalog itself.
+var ofCatalog = []remedy{
+	{"not in the catalog",
+		"", "`ripstation list` shows all discs; the beginning of an id is enough."},
+	{"fits more than one disc",
+		"the beginning of an id was given", "Give more letters of it."},
+	{"the catalog already says something else",
+		"two sayings cannot both be true, or what was asked for is done already", "What stands before it says which. Nothing was changed."},
+	{"not acceptable",
+		"a value that was given cannot be", "Give the command as it says."},
+	{"the catalog is damaged",
+		"its bytes do not match their own checksums", "Stop the station, keep the file and its -wal as they are, and work from a backup; or make it anew: `ripstation catalog rebuild --from STORE`."},
+	{"there is no catalog yet",
+		"nothing has been recorded", "Nothing, on a new station; else look whether `--config` names the right configuration."},
+	{"…: there is no catalog yet; it is made when the station runs for the first time",
+		"", "Nothing, on a new station; else look whether `--config` names the right configuration."},
+	{"another program keeps the catalog locked",
+		"", "Find out which one (`fuser catalog.db`), or try again later."},
+	{"no space left for the catalog",
+		"", "Make room on its file system and try again; nothing was recorded."},
+	{"the catalog is open for reading only",
+		"", "Nothing was changed; run the command without a running station, or as the station's user."},
+}
