@@ -41,8 +41,12 @@ func (s section) takes(x Sentence) bool {
 }
 
 // inStation are all texts of the station: what is no error is a reason, an
-// answer or an action.
+// answer or an action. What it says of its own Config nobody meets: the program
+// has looked at every key before.
 func inStation(s Sentence) bool {
+	if strings.HasPrefix(s.Text, "station: ") {
+		return false
+	}
 	switch s.Call {
 	case ".event", ".copyEvent", ".rackEvent", "Detail:", "Name:", "What:", "act":
 		return false

@@ -62,8 +62,6 @@ var ofStation = []remedy{
 		"stands where the number of the other process should", "Nothing."},
 	{"it was in the drive when the station started, and start.disc is \"hold\"",
 		"under HELD AT START", "`ripstation rip DRIVE`, or take the disc out and put it in again."},
-	{"station: eject.… is \"…\"; it can be eject or hold",
-		"", "Mend that key of the configuration."},
 	{"the disc stays in the drive",
 		"the image cannot be proven to be safe", "Keep the disc. What stands behind it says why."},
 	{"…. It stays in the drive (eject.… = \"hold\")",
