@@ -102,13 +102,8 @@ func (f *flow) variable(o types.Object, at ast.Node, b *binding, depth int) []va
 	if fn == nil {
 		return f.putInto(o, b, depth)
 	}
-	for ; b != nil; b = b.in {
-		if b.fn == fn {
-			if i < len(b.call.Args) {
-				return append(f.values(b.call.Args[i], b.in, depth+1), f.putInto(o, b, depth)...)
-			}
-			return nil
-		}
+	if arg, in := f.argument(o, at, b); arg != nil {
+		return append(f.values(arg, in, depth+1), f.putInto(o, in, depth)...)
 	}
 	var out []value
 	for _, c := range f.callers(fn) {
@@ -117,6 +112,21 @@ func (f *flow) variable(o types.Object, at ast.Node, b *binding, depth int) []va
 		}
 	}
 	return append(out, f.putInto(o, b, depth)...)
+}
+
+// argument is what a parameter is in the call that is looked at, and where
+// that stands; nil when no call is.
+func (f *flow) argument(o types.Object, at ast.Node, b *binding) (ast.Expr, *binding) {
+	fn, i := f.param(o, at)
+	if fn == nil {
+		return nil, nil
+	}
+	for ; b != nil; b = b.in {
+		if b.fn == fn && i < len(b.call.Args) {
+			return b.call.Args[i], b.in
+		}
+	}
+	return nil, nil
 }
 
 func (f *flow) own(o types.Object) string {
@@ -354,8 +364,15 @@ func (f *flow) pattern(e ast.Expr, b *binding) string {
 			return f.pattern(puts[0].expr, b)
 		}
 	case *ast.Ident:
-		if o := f.object(e); o != nil && f.said[f.own(o)] != "" {
+		o := f.object(e)
+		if o == nil {
+			return gap
+		}
+		if f.said[f.own(o)] != "" {
 			return f.said[f.own(o)]
+		}
+		if arg, in := f.argument(o, e, b); arg != nil {
+			return f.pattern(arg, in)
 		}
 	case *ast.CallExpr:
 		switch name := f.strange(e.Fun); name {

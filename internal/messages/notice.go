@@ -27,7 +27,7 @@ func (f *flow) notices() []Said {
 				return true
 			}
 			word, text, hint := f.fields(lit)
-			f.expand(lit, word, nil, func(b *binding) { out = append(out, f.one(lit, word, text, hint, b)...) })
+			f.expand(lit, f.bound(word, text, hint), nil, func(b *binding) { out = append(out, f.one(lit, word, text, hint, b)...) })
 			return true
 		})
 	}
@@ -119,12 +119,30 @@ func (f *flow) fields(lit *ast.CompositeLit) (word, text, hint []put) {
 	return
 }
 
-// expand calls each for every call that brings another word, if the word is a
-// parameter; else once.
-func (f *flow) expand(at ast.Node, word []put, b *binding, each func(*binding)) {
-	for _, w := range word {
-		e, in := w.expr, b
-		for {
+// bound are the names in what a notice gets whose values a caller may have
+// chosen together.
+func (f *flow) bound(puts ...[]put) (out []ast.Expr) {
+	for _, p := range slices.Concat(puts...) {
+		ast.Inspect(p.expr, func(n ast.Node) bool {
+			id, ok := n.(*ast.Ident)
+			if !ok {
+				return true
+			}
+			if o, ok := f.object(id).(*types.Var); ok && !o.IsField() && (isType(o.Type(), "Word") || o.Type() == types.Typ[types.String]) {
+				out = append(out, id)
+			}
+			return true
+		})
+	}
+	return out
+}
+
+// expand calls each for every way to call the functions that the names are
+// parameters of; else once.
+func (f *flow) expand(at ast.Node, names []ast.Expr, b *binding, each func(*binding)) {
+	for _, e := range names {
+		in := b
+		for depth := 0; depth < 4; depth++ {
 			id, ok := e.(*ast.Ident)
 			if !ok {
 				break
@@ -141,10 +159,17 @@ func (f *flow) expand(at ast.Node, word []put, b *binding, each func(*binding)) 
 				in = in.in
 			}
 			if in == nil {
-				for _, c := range f.callers(fn) {
-					f.expand(at, word, outer(b, &binding{fn, c, nil}), each)
+				callers := f.callers(fn)
+				if len(callers) == 0 {
+					break
+				}
+				for _, c := range callers {
+					f.expand(at, names, outer(b, &binding{fn, c, nil}), each)
 				}
 				return
+			}
+			if i >= len(in.call.Args) {
+				break
 			}
 			e, in = in.call.Args[i], in.in
 		}
