@@ -105,7 +105,8 @@ func (s *Station) renewLocks(ctx context.Context, d *desk, k archive.Keeper) err
 	return nil
 }
 
-// locked are the groups of a store's keys that have locks.
+// locked are the groups of a store's keys that have locks: of the carriers that
+// have a copy there, and of those that have nothing but events and photos.
 func (s *Station) locked(ctx context.Context, store string) ([]string, error) {
 	groups := slices.Clone(lockGroups)
 	for c, err := range s.cfg.Catalog.AllCopies(ctx) {
@@ -114,6 +115,15 @@ func (s *Station) locked(ctx context.Context, store string) ([]string, error) {
 		}
 		if err == nil && c.Store == store && c.StoredAt != nil {
 			groups = append(groups, c.CarrierID+"/")
+		}
+	}
+	sent, err := s.cfg.Catalog.SentSeqs(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	for id, seq := range sent {
+		if seq > 0 {
+			groups = append(groups, id+"/")
 		}
 	}
 	slices.Sort(groups)

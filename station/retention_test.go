@@ -82,6 +82,14 @@ func TestLocksAreLookedAfter(t *testing.T) {
 	if v.asked != 0 {
 		t.Errorf("%d groups were asked about, and nothing runs out", v.asked)
 	}
+	// A disc without a bag has its events under locks, too.
+	must(t, drive.Insert(simdrive.AudioCD(2, 3000)))
+	audio := r.await(2, final).ID
+	must(t, r.station.Mailed(t.Context()))
+	must(t, renew(nil))
+	if v.until[audio+"/"].IsZero() {
+		t.Errorf("%v", v.until)
+	}
 	// A store that is away: nothing is known, nothing is noted.
 	r.station.ForgetLocks()
 	if err := renew(errors.New("connection refused")); err == nil || len(events(catalog.EventFail)) != 0 {
