@@ -2,6 +2,7 @@ package station
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,9 +30,9 @@ const backRemembered = 3
 
 // look holds each batch that is not over against what is recorded by now.
 func (bs *batches) look(ctx context.Context) error {
-	all, err := bs.s.cfg.Catalog.Batches(ctx)
-	if err != nil {
-		return err
+	all, bad := bs.s.cfg.Catalog.Batches(ctx)
+	if bad != nil && !errors.Is(bad, catalog.ErrDamaged) {
+		return bad
 	}
 	var view []BatchStatus
 	told := 0
@@ -44,26 +45,14 @@ func (bs *batches) look(ctx context.Context) error {
 			}
 			continue
 		}
-		sight := bs.s.BatchSight(b.Name)
-		r, err := bs.s.cfg.Catalog.BatchReport(ctx, b.Name, sight)
-		if err != nil {
+		err := bs.lookAt(ctx, &st)
+		if err != nil && !errors.Is(err, catalog.ErrDamaged) {
 			return err
-		}
-		if err := bs.doubts(ctx, r); err != nil {
-			return err
-		}
-		if st.Against = len(r.Against); r.MayGoBack {
-			first, err := bs.s.cfg.Catalog.TellBatch(ctx, b.Name, sight)
-			if err != nil {
-				return err
-			}
-			if first {
-				now := time.Now().UTC()
-				st.Told, st.Text = &now, backText(b.Name, bs.s.cfg.Stores)
-				bs.s.say(Notice{Word: WordShelf, Text: st.Text})
-			}
 		}
 		switch {
+		case err != nil: // of the others all is known
+			bad = errors.Join(bad, err)
+			st.Text = fmt.Sprintf("some of it cannot be read, so nothing is said of its discs: ripstation batch report %s", b.Name)
 		case st.Told != nil:
 		case b.Closed == nil:
 			st.Text = fmt.Sprintf("open: %d discs came", b.Places)
@@ -75,6 +64,29 @@ func (bs *batches) look(ctx context.Context) error {
 	bs.mu.Lock()
 	bs.view = view
 	bs.mu.Unlock()
+	return bad
+}
+
+// lookAt holds one batch against what is recorded, and tells what is new of it.
+func (bs *batches) lookAt(ctx context.Context, st *BatchStatus) error {
+	sight := bs.s.BatchSight(st.Name)
+	r, err := bs.s.cfg.Catalog.BatchReport(ctx, st.Name, sight)
+	if err != nil {
+		return err
+	}
+	if err := bs.doubts(ctx, r); err != nil {
+		return err
+	}
+	if st.Against = len(r.Against); !r.MayGoBack {
+		return nil
+	}
+	first, err := bs.s.cfg.Catalog.TellBatch(ctx, st.Name, sight)
+	if err != nil || !first {
+		return err
+	}
+	now := time.Now().UTC()
+	st.Told, st.Text = &now, backText(st.Name, bs.s.cfg.Stores)
+	bs.s.say(Notice{Word: WordShelf, Text: st.Text})
 	return nil
 }
 

@@ -1,7 +1,9 @@
 package station_test
 
 import (
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,4 +105,30 @@ func (r *rig) spoils(id string, change func(events []any) []any) {
 	b, err = json.Marshal(job)
 	must(r.t, err)
 	must(r.t, os.WriteFile(name, b, 0o640))
+}
+
+// A batch of which a row is damaged is never told of, and keeps no other one
+// from being told.
+func TestADamagedBatchLeavesTheOthers(t *testing.T) {
+	r := newRig(t)
+	drive := r.add(simdrive.Options{})
+	r.start()
+	r.open("16")
+	must(t, drive.Insert(simdrive.PressedCD(iso(t, "ONE", 330, 2000), 2000)))
+	r.ended(1, station.OutcomeDone)
+	db, err := sql.Open("sqlite", filepath.Join(r.dir, "catalog.db"))
+	must(t, err)
+	_, err = db.ExecContext(t.Context(), "UPDATE places SET since = 'long ago'")
+	must(t, errors.Join(err, db.Close()))
+	r.closeBatch()
+	r.open("17")
+	must(t, drive.Insert(simdrive.PressedCD(iso(t, "TWO", 331, 2000), 2000)))
+	r.ended(2, station.OutcomeDone)
+	r.closeBatch()
+	if n := r.await(1, word(station.WordShelf)); !strings.HasPrefix(n.Text, "batch 17:") {
+		t.Errorf("%q", n.Text)
+	}
+	r.awaitStatus(func(s station.Status) bool {
+		return len(s.Batches) == 2 && s.Batches[0].Told != nil && s.Batches[1].Told == nil && strings.Contains(s.Batches[1].Text, "cannot be read")
+	})
 }
