@@ -137,7 +137,7 @@ func (as *arrivals) meet(s seen) *arrival {
 		return as.decided(key, s.ins, s.at)
 	}
 	a := as.here[key]
-	at := when(time.Now(), s.at, as.s.cfg.ScanSettle)
+	at := s.at
 	if c := as.changes[key]; c.ins == s.ins {
 		at = c.at
 	}

@@ -198,3 +198,66 @@ func TestIncompleteAndUnnamed(t *testing.T) {
 		t.Errorf("it is known as %.8s", z.ID)
 	}
 }
+
+// A disc that no event told of came when its story began, however long it took
+// to find out what it is: a scan that was made after that is not its.
+func TestSlowDiscTakesNoLaterScan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, rounds(2*time.Minute, 15*time.Second))
+		r.without(disc.EventInserted)
+		r.put(between{identify: func(d station.Drive, ctx context.Context) (disc.Disc, error) {
+			select {
+			case <-time.After(40 * time.Second):
+			case <-ctx.Done():
+			}
+			return d.Identify(ctx)
+		}})
+		drive := r.add(simdrive.Options{})
+		r.start()
+		r.knows(1)
+		must(t, drive.Insert(simdrive.PressedCD(iso(t, "SLOW", 94, 1000), 1000)))
+		_, err := r.station.Rip(t.Context(), station.Request{Source: "SIM1"})
+		must(t, err)
+		time.Sleep(20 * time.Second)
+		sc := r.scan(station.ScanRequest{Code: "B-55"})
+		if v := r.show(r.ended(1, station.OutcomeDone).ID); v.Item != nil {
+			t.Errorf("it has item %s", *v.Item)
+		}
+		if end, err := r.station.ScanEnd(t.Context(), sc.N); err != nil || end.State != station.ScanExpired {
+			t.Errorf("the scan in the end: %+v, %v", end, err)
+		}
+	})
+}
+
+// What a person says of a disc that is being found out is not about the one
+// that comes in its place before its job begins.
+func TestWordIsNotForTheNextDisc(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, rounds(2*time.Minute, 15*time.Second), func(c *station.Config) { c.Tray.Done = station.TrayHold })
+		r.without(disc.EventRemoved)
+		var slow atomic.Bool
+		r.put(between{identify: func(d station.Drive, ctx context.Context) (disc.Disc, error) {
+			if slow.Load() {
+				select {
+				case <-time.After(20 * time.Second):
+				case <-ctx.Done():
+				}
+			}
+			return d.Identify(ctx)
+		}})
+		drive := r.add(simdrive.Options{})
+		r.start()
+		must(t, drive.Insert(simdrive.PressedCD(iso(t, "HELD", 95, 1000), 1000)))
+		r.ended(1, station.OutcomeDone)
+		slow.Store(true)
+		_, err := r.station.Rip(t.Context(), station.Request{Source: "SIM1", Item: "B-56"})
+		must(t, err)
+		time.Sleep(5 * time.Second)
+		drive.ForceOpen()
+		must(t, drive.Insert(simdrive.PressedCD(iso(t, "NEXT", 96, 1000), 1000)))
+		y := r.await(2, final)
+		if v := r.show(y.ID); v.Label != "NEXT" || v.Item != nil {
+			t.Errorf("%s has item %v; the story:\n%s", v.Label, v.Item, r.story())
+		}
+	})
+}

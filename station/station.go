@@ -120,6 +120,9 @@ func (s *Station) Run(ctx context.Context) error {
 				events = nil // the watcher ended; discs can still be brought by Rip
 				continue
 			}
+			if ev.Drive.Key != "" {
+				s.arrivals.heard(ev) // before anything that a slow disk can hold up: its time counts
+			}
 			s.batches.heard(ctx, ev)
 			s.dispatch(ev)
 		}
@@ -219,7 +222,6 @@ func (s *Station) dispatch(ev disc.DriveEvent) {
 		s.cfg.Log.Warn().Str("node", ev.Drive.Node).Msg("an event without a drive's key was passed over")
 		return
 	}
-	s.arrivals.heard(ev)
 	b := s.bay(ev.Drive)
 	b.send(ev)
 }

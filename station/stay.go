@@ -2,6 +2,7 @@ package station
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -89,6 +90,12 @@ func (st *stay) event(ctx context.Context, m disc.DriveEvent) {
 			st.ask = nil // it was said of a disc that has left, or is in its job
 		}
 		st.stop(ctx, errAnotherStory)
+		if st.ask != nil && st.ins != (disc.Insertion{}) && st.ins != m.Insertion {
+			if st.ask.Item != "" {
+				b.notice(Notice{Word: WordNeedsYou, Text: fmt.Sprintf("item %q was said of the disc that was in the drive before; it is not taken over for this one", st.ask.Item), Hint: "say again which item the disc in the drive is"})
+			}
+			st.ask = nil
+		}
 		st.tries, st.sound = retries{}, nil
 		st.stays(m.Insertion)
 		b.forgetID()
