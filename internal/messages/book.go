@@ -120,6 +120,9 @@ func (b *Book) isWord(text string) bool {
 	return slices.ContainsFunc(b.Words, func(w Word) bool { return w.Text == text })
 }
 
+// bare holds for a text that is nothing but gaps.
+func bare(text string) bool { return strings.Trim(text, gap+" ;:.()") == "" }
+
 // hinted reports whether one of several hints comes with a text.
 func (b *Book) hinted(s Said) bool {
 	for _, o := range b.Said[s.Word] {
@@ -191,7 +194,7 @@ func (b *Book) check() {
 	amiss := func(at, format string, a ...any) {
 		b.Amiss = append(b.Amiss, at+": "+fmt.Sprintf(format, a...))
 	}
-	used := map[string]bool{}
+	used, hints := map[string]bool{}, map[string]bool{}
 	look := func(text string) bool {
 		used[text] = true
 		return remedyOf(text) != nil
@@ -204,6 +207,10 @@ func (b *Book) check() {
 			amiss("station/word.go", "nothing says the word %s", w.Text)
 		}
 		for _, s := range b.Said[w.Text] {
+			if bare(s.Text) && s.Hint != "" && !s.Part && hintWhen[s.Hint] == "" && len(b.Said[w.Text]) > 1 {
+				amiss(s.At, "%s with the hint %q: nothing says when (write it in front of the text, or a line into hintWhen)", w.Text, s.Hint)
+			}
+			hints[s.Hint] = true
 			if has := look(s.Text); !has && s.Hint == "" && w.Do == "" && !s.Part && !tells(s.Text) && !b.hinted(s) {
 				amiss(s.At, "%s, %q: nothing says what to do", w.Text, s.Text)
 			}
@@ -222,6 +229,11 @@ func (b *Book) check() {
 			if has := look(x.Text); !has && c.todo(x) == "" {
 				amiss(x.At, "%q (%s): nothing says what to do", x.Text, c.title)
 			}
+		}
+	}
+	for _, hint := range slices.Sorted(maps.Keys(hintWhen)) {
+		if !hints[hint] {
+			amiss("internal/messages/told.go", "the hint %q is given nowhere any more", hint)
 		}
 	}
 	for _, t := range told {

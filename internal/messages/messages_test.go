@@ -104,6 +104,7 @@ func TestWhatTheCodeNewlySaysChangesTheDocument(t *testing.T) {
 		"a word without when":   {"// WordGood is shown when all is well. To do: nothing.\n", "", "no comment that says when"},
 		"a word that is unsaid": {"type Notice", "// WordOdd is shown at dusk. To do: nothing.\nconst WordOdd Word = \"ODD\"\ntype Notice", "nothing says the word ODD"},
 		"a notice without do":   {"func adjective", "func more() { say(Notice{Word: WordBad, Text: \"it is dark\"}) }\nfunc adjective", "nothing says what to do"},
+		"a bare notice":         {"func adjective", "func more(err error) { say(Notice{Word: WordBad, Text: err.Error(), Hint: \"wind it up\"}) }\nfunc adjective", "nothing says when"},
 		"an error":              {"func adjective", "func more() error { return errors.New(\"the lamp is out; switch it on\") }\nfunc adjective", ""},
 		"an error without do":   {"func adjective", "func more() error { return fmt.Errorf(\"lamp %d is out\", 7) }\nfunc adjective", "nothing says what to do"},
 		"a reason in a string":  {"func adjective", "func more() string { return \"it is too dark here\" }\nfunc adjective", "nothing says what to do"},
@@ -125,8 +126,9 @@ func TestWhatTheCodeNewlySaysChangesTheDocument(t *testing.T) {
 }
 
 func TestALineThatFitsNothingIsAmiss(t *testing.T) {
-	old := told
-	defer func() { told = old }()
+	old, whens := told, hintWhen
+	defer func() { told, hintWhen = old, whens }()
+	hintWhen = nil
 	told = []remedy{{"the moon is down", "", "Wait."}, {"the tape is torn", "", "Glue it."}}
 	b := &Book{Said: map[string][]Said{"X": {{Word: "X", Text: "the tape is torn"}}}, Words: []Word{{Text: "X", When: "Always."}}}
 	b.check()

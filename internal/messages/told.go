@@ -84,3 +84,24 @@ var ofDoctor = []remedy{
 	{"no store is there yet; the station makes it when it first needs it",
 		"", "Nothing."},
 }
+
+// hintWhen says when a hint is given whose text is nothing but another
+// message, under a word that has several.
+var hintWhen = map[string]string{
+	"switch the drive off and on, with the disc in it: it goes on by itself where it stopped; the other drives work on": "the drive does not come back from a command",
+	"the user that runs ripstation must be in the group that owns the drive's node (cdrom)":                             "the station may not open the drive",
+	"check the drive's cable and power, or try another drive; what was read is kept":                                    "the connection to the drive broke, or it was not ready, again and again",
+	"switch the drive off and on, or unplug it and plug it in again; it goes on by itself then":                         "the drive did not answer when it was asked what is in it",
+	"make room on the disk of the spool and the catalog; nothing is lost meanwhile, and it goes on by itself":           "what has to be written down does not fit on the disk any more",
+	"the disc stays in the drive and goes on as soon as there is room; images leave when their copies are read back":    "there is no room for the disc's image",
+	"nothing was deleted; `ripstation review` says what can be done":                                                    "a folder of the spool cannot be used, or contradicts the catalog",
+	"the disc goes on all the same; look at its place with `ripstation batch report`":                                   "the disc could not be given its place in the batch",
+	"the other copies go on without this one":                                                                           "a store that is not required refuses the copy for good",
+	"the image stays in the spool; mend the cause and restart the station":                                              "a required copy, or the record, cannot be finished",
+	"the copy is there; it can be deleted once its lock has run out":                                                    "the lock of a copy could not be renewed",
+	"it is tried again by itself":                                                             "the disc or the drive made trouble",
+	"press the drive's button, or use the emergency hole":                                     "somebody asked for the disc (`ripstation eject`)",
+	"plug the drive in again with the disc in it, or put the disc into another one, to go on": "its disc was not done yet",
+	"is it a further copy of item …, or the wrong disc? To have it read: ripstation retry … --drive …; to leave it so: ripstation accept … --reason TEXT": "it looks the same as a disc of another item",
+	"what was read is kept; put the disc in again to go on, or try another drive":                                                                         "the disc failed, and eject.failed is \"eject\"",
+}

@@ -68,17 +68,19 @@ func (b *Book) words(line func(string, ...any)) {
 // table are the texts of a word. What says nothing but what its word says already
 // has no row.
 func table(line func(string, ...any), all []Said) {
-	var rows, plain []string
+	var rows, plain, pieces []string
 	for _, s := range all {
 		text, do := s.Text, s.Hint
 		if r := remedyOf(s.Text); r != nil && do == "" {
 			text, do = withWhen(text, r.when), r.do
 		}
-		bare := strings.Trim(text, gap+" ;:.()") == ""
+		bare := bare(text)
 		switch {
 		case bare && do == "":
 		case bare:
-			rows = append(rows, fmt.Sprintf("| %s | %s |", gap, sentenceOf(do)))
+			rows = append(rows, fmt.Sprintf("| %s | %s |", cell(withWhen(gap, hintWhen[do])), sentenceOf(do)))
+		case do == "" && s.Part:
+			pieces = append(pieces, "- "+cell(text))
 		case do == "":
 			plain = append(plain, "- "+cell(text))
 		default:
@@ -90,6 +92,9 @@ func table(line func(string, ...any), all []Said) {
 	}
 	if len(rows) > 0 {
 		line("| it says | what to do |\n|---|---|\n%s\n", strings.Join(unique(rows), "\n"))
+	}
+	if len(pieces) > 0 {
+		line("In the place of a \"%s\" it can say:\n\n%s\n", gap, strings.Join(unique(pieces), "\n"))
 	}
 }
 
