@@ -3,7 +3,7 @@
 // of that, so that it cannot say anything else than the code does.
 //
 // What a screen says is followed from each station.Notice back to where its
-// word, text and hint are written (flow.go). All other texts of the rooms that
+// word, text and hint are written (flow.go, pattern.go). All other texts of the rooms that
 // section.go names are taken as they stand (sentence.go) and sorted into chapters by
 // their file; doctor's lines and the audit's findings are read from their tables
 // (words.go). Nothing is run, and no type of another package is needed.
