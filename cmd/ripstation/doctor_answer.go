@@ -93,7 +93,7 @@ func (b *bench) answer(about string, n node, r reply) {
 	case r.Taken || r.Bay.Word == "":
 		b.line(about, what, unseen, "not asked: another program of ripstation had it for a moment", "look again")
 	case r.late:
-		b.line(about, what, problem, r.Bay.Text+": it hangs", "take the disc out if it comes; "+powerCycle)
+		b.line(about, what, problem, r.Bay.Text+": it hangs", "try its button, and take the disc out; "+powerCycle)
 	case r.Denied:
 		b.line(about, what, unseen, r.Bay.Text, "see the line `user`, above; or run this as the user that the station runs as")
 	case r.Bay.Word == station.WordDriveFault:

@@ -28,12 +28,12 @@ func examineClock(ctx context.Context, e *examiner) {
 		if _, err := fs.Stat(e.host.files, "run/systemd/timesync/synchronized"); err == nil {
 			text = "one has set this machine's clock, but the kernel says that it does so no longer"
 		}
-		e.line("clock", "time server", problem, text, "sudo timedatectl set-ntp true (systemd-timesyncd), or install chrony; without a network set it by hand, and see that it stays right")
+		e.line("clock", "time server", problem, text, "`sudo timedatectl set-ntp true` (systemd-timesyncd), or install chrony; without a network set it by hand, and see that it stays right")
 	default:
 		e.line("clock", "time server", fine, "one sets it", "")
 	}
 	now := e.host.now().UTC()
-	const set = "set the clock (sudo timedatectl set-ntp true) before the next disc: times in a record cannot be changed later"
+	const set = "set the clock (`sudo timedatectl set-ntp true`) before the next disc: times in a record cannot be changed later"
 	if built := e.host.built.UTC(); !e.host.built.IsZero() && now.Before(built) {
 		e.line("clock", "date", problem, fmt.Sprintf("it is %s, and this program was made on %s", now.Format(minuteFormat), built.Format(minuteFormat)), set)
 		return
@@ -44,7 +44,7 @@ func examineClock(ctx context.Context, e *examiner) {
 		e.line("clock", "date", unseen, fmt.Sprintf("it is %s; the newest record, which should be older, cannot be read: %v", now.Format(minuteFormat), err), "run this as the user that the station runs as")
 	case newest.Sub(now) > time.Minute:
 		e.line("clock", "date", problem, fmt.Sprintf("it is %s, and the newest record is of %s", now.Format(minuteFormat), newest.UTC().Format(minuteFormat)),
-			set+"; if the record is wrong, note it on that disc (ripstation note)")
+			set+"; if the record is wrong, note it on that disc (`ripstation note`)")
 	default:
 		e.line("clock", "date", fine, now.Format(minuteFormat), "")
 	}

@@ -17,7 +17,7 @@ import (
 var _ = examine(30, examineDrives)
 
 // installRule is what brings the project's udev rule to where it works.
-const installRule = "sudo install -m644 systemd/90-ripstation.rules /etc/udev/rules.d/ && sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=block --sysname-match='sr*'"
+const installRule = "`sudo install -m644 systemd/90-ripstation.rules /etc/udev/rules.d/ && sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=block --sysname-match='sr*'`"
 
 // bench is what one examination of the drives has gathered.
 type bench struct {
@@ -106,7 +106,7 @@ func (b *bench) connected() {
 	}
 	if len(without) > 0 {
 		b.line("drives", "device nodes", problem, fmt.Sprintf("the kernel has %s, and there is no node below /dev", strings.Join(without, ", ")),
-			"let udev make it (sudo udevadm trigger --subsystem-match=block), or hand the node into this container")
+			"let udev make it (`sudo udevadm trigger --subsystem-match=block`), or hand the node into this container")
 	}
 	if len(all)+len(without) > 0 {
 		return
@@ -116,9 +116,9 @@ func (b *bench) connected() {
 	case err != nil:
 		b.line("drives", "connected", unseen, "none is seen, and the kernel does not say which drivers it has: "+err.Error(), "run this on the machine that the drives are connected to")
 	case b.unattended() > 0:
-		b.line("drives", "connected", problem, "the kernel sees an optical drive and has no driver for it: sr_mod is not loaded", "sudo modprobe sr_mod; if there is no such module, install the kernel's full package (a cloud kernel may lack it)")
+		b.line("drives", "connected", problem, "the kernel sees an optical drive and has no driver for it: sr_mod is not loaded", "`sudo modprobe sr_mod`; if there is no such module, install the kernel's full package (a cloud kernel may lack it)")
 	case !driver:
-		b.line("drives", "connected", unseen, "the kernel sees none, and its driver for them (sr_mod) is not loaded", "connect a drive, look at its power and cable; sudo modprobe sr_mod; then look again with `lsscsi` or `sudo dmesg`")
+		b.line("drives", "connected", unseen, "the kernel sees none, and its driver for them (sr_mod) is not loaded", "connect a drive, look at its power and cable; `sudo modprobe sr_mod`; then see what `sudo dmesg` says of it")
 	default:
 		b.line("drives", "connected", unseen, "the kernel sees none", "connect a drive, look at its power and cable, then at what `sudo dmesg` says of it")
 	}

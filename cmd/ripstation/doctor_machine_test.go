@@ -212,11 +212,17 @@ func TestDoctorOfFaultyMachines(t *testing.T) {
 				return strings.HasPrefix(name, "proc/") && !strings.HasPrefix(name, "proc/sys")
 			})
 		}, map[string]said{"station: other stations": is(unseen), sr0 + "mounted": is(unseen, "findmnt"), "drive /dev/sr1: mounted": is(unseen)}},
-		"open to all":  {func(m *madeUp) { m.MapFS["dev/sr0"] = block(11, 0, 0o666, 0, 24) }, map[string]said{sr0 + "node": is(problem, "every user", "90-ripstation.rules")}},
-		"root's alone": {func(m *madeUp) { m.MapFS["dev/sr0"] = block(11, 0, 0o600, 0, 0) }, map[string]said{sr0 + "node": is(problem, "root:root", "install"), sr0 + "user": is(problem, "ben may not", "usermod")}},
+		"open to all":  {func(m *madeUp) { m.MapFS["dev/sr0"] = block(11, 0, 0o666, 0, 24) }, map[string]said{sr0 + "node": is(problem, "every user", "udevadm trigger /dev/sr0")}},
+		"root's alone": {func(m *madeUp) { m.MapFS["dev/sr0"] = block(11, 0, 0o600, 0, 0) }, map[string]said{sr0 + "node": is(problem, "root:root", "udevadm trigger /dev/sr0"), sr0 + "user": is(problem, "ben may not", "usermod")}},
 		"root's group": {func(m *madeUp) { m.MapFS["dev/sr0"] = block(11, 0, 0o660, 0, 0) }, map[string]said{sr0 + "node": is(problem, "root's group"), sr0 + "user": is(problem, "ben may not")}},
 		"for reading":  {func(m *madeUp) { m.MapFS["dev/sr0"] = block(11, 0, 0o640, 0, 24) }, map[string]said{sr0 + "node": is(problem, "only root"), sr0 + "user": is(problem, "ben may not")}},
 		"its owner":    {func(m *madeUp) { m.MapFS["dev/sr0"] = block(11, 0, 0o660, 1000, 7) }, map[string]said{sr0 + "user": is(fine, "as its owner"), sr0 + "node": is(fine, "ben:7")}},
+		"root's, no rule": {func(m *madeUp) {
+			m.MapFS["dev/sr0"] = block(11, 0, 0o600, 0, 0)
+			delete(m.MapFS, "etc/udev/rules.d/"+systemd.RulesName)
+			m.MapFS["run/udev/data/b11:0"] = file("")
+		}, map[string]said{sr0 + "node": is(problem, "root:root", "udev rule installed"), sr0 + "user": is(problem, "ben may not", "above", "usermod"),
+			sr0 + "udev rule": is(problem, "udev rule installed"), "drives: udev rule": is(problem, "`sudo install"), "drives: automount": is(problem)}},
 		"not a member": {func(m *madeUp) { m.host.groups = []int{1000}; m.MapFS["etc/group"] = file("cdrom:x:24:ada\n") }, both("user", is(problem, "not a member of the group cdrom", "usermod -aG cdrom ben"))},
 		"not yet":      {func(m *madeUp) { m.host.groups = []int{1000} }, both("user", is(problem, "not yet in this session", "log out"))},
 		"by the seat":  {func(m *madeUp) { m.host.groups = []int{1000}; m.host.may = func(string) bool { return true } }, both("user", is(fine, "while logged in", "usermod"))},

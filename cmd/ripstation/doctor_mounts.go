@@ -24,7 +24,7 @@ var (
 func (b *bench) automount() {
 	const what = "automount"
 	if b.processes == nil {
-		b.line("drives", what, unseen, "/proc does not show what runs here", "")
+		b.line("drives", what, unseen, "/proc does not show what runs here", "run this on the station's own machine, outside of a sandbox")
 		return
 	}
 	told := len(b.nodes) > 0 || b.rule
@@ -40,13 +40,13 @@ func (b *bench) automount() {
 		}
 	}
 	if len(friends) > 0 && !told {
-		found(called(friends)+" may mount a fresh disc: nothing tells it to leave the drives alone", installRule)
+		found(called(friends)+" may mount a fresh disc: nothing tells it to leave the drives alone", "install the udev rule, and let udev go by it, as is said of each drive")
 	}
 	if all := b.named(byThemselves...); len(all) > 0 {
 		found(called(all)+" mounts what is put in", "stop it, and take it out of what is started with the machine or the desktop")
 	}
 	for _, at := range b.tables() {
-		found(at, "take that out, or set noauto there; then sudo systemctl daemon-reload, or restart autofs")
+		found(at, "take that out, or set noauto there; then `sudo systemctl daemon-reload`, or restart autofs")
 	}
 	switch {
 	case len(texts) > 0:
@@ -128,7 +128,7 @@ func (b *bench) mounted(about string, n node, r reply) {
 	}
 	switch {
 	case len(at) > 0:
-		b.line(about, "mounted", problem, strings.Join(at, ", ")+": two readers send the drive to and fro", "sudo umount "+n.path+"; and see that nothing mounts it again (automount)")
+		b.line(about, "mounted", problem, strings.Join(at, ", ")+": two readers send the drive to and fro", "`sudo umount "+n.path+"`, and see that nothing mounts it again (the line automount)")
 	case r.Held:
 		b.line(about, "mounted", problem, "out of this user's sight something holds the drive for itself alone, as a mount does", "run this as root to see what, and end it")
 	case !seen || !clear:
@@ -145,7 +145,7 @@ var udevs = []string{"(udev-worker)", "systemd-udevd", "cdrom_id", "blkid", "ude
 func (b *bench) others(about string, n node) {
 	const what = "other programs"
 	if b.processes == nil {
-		b.line(about, what, unseen, "/proc does not show what runs here", "")
+		b.line(about, what, unseen, "/proc does not show what runs here", "run this on the station's own machine, outside of a sandbox")
 		return
 	}
 	var foreign, udev []procfs.Process

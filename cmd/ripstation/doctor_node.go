@@ -10,14 +10,19 @@ func (b *bench) node(about string, n node) {
 	text := fmt.Sprintf("mode %04o, %s:%s", n.mode, b.accounts.UserName(n.uid), b.accounts.GroupName(n.gid))
 	switch {
 	case n.mode&0o006 != 0:
-		b.line(about, "node", problem, text+": every user of this machine may use the drive", installRule)
+		b.line(about, "node", problem, text+": every user of this machine may use the drive", byRule(n))
 	case n.mode&0o060 != 0o060:
-		b.line(about, "node", problem, text+": its group may not read and write it, so only root can use the drive", installRule)
+		b.line(about, "node", problem, text+": its group may not read and write it, so only root can use the drive", byRule(n))
 	case n.gid == 0:
-		b.line(about, "node", problem, text+": it belongs to root's group; no station should run with that", installRule)
+		b.line(about, "node", problem, text+": it belongs to root's group; no station should run with that", byRule(n))
 	default:
 		b.line(about, "node", fine, text, "")
 	}
+}
+
+// byRule is what makes udev set a node as the project's rule says.
+func byRule(n node) string {
+	return fmt.Sprintf("with the udev rule installed (the line `udev rule` of the drives): `sudo udevadm control --reload && sudo udevadm trigger %s`; if it stays so, take out the rule in /etc/udev/rules.d that sets it otherwise", n.path)
 }
 
 // rights tells whether the one who works with the drive may. Commands that
@@ -43,16 +48,16 @@ func (b *bench) rights(about string, n node) {
 	case n.uid == who.uid && n.mode&0o600 == 0o600:
 		b.line(about, "user", fine, name+" may use it, as its owner", "")
 	case who.service == "" && !who.other && b.may(n.path):
-		b.line(about, "user", fine, fmt.Sprintf("%s may use it while logged in at this machine; for nights without anybody: sudo usermod -aG %s %s, then log in again", name, group, who.name), "")
+		b.line(about, "user", fine, fmt.Sprintf("%s may use it while logged in at this machine; for nights without anybody: `sudo usermod -aG %s %s`, then log in again", name, group, who.name), "")
 	case n.mode&0o060 != 0o060 || n.gid == 0:
-		b.line(about, "user", problem, name+" may not use it", installRule+"; then sudo usermod -aG cdrom "+who.name)
+		b.line(about, "user", problem, name+" may not use it", "first what is said of the node, above; then `sudo usermod -aG cdrom "+who.name+"`")
 	case who.service != "":
 		b.line(about, "user", problem, fmt.Sprintf("%s may not use it: not a member of the group %s", name, group),
-			fmt.Sprintf("sudo usermod -aG %s %s && sudo systemctl restart %s", group, who.name, who.service))
+			fmt.Sprintf("`sudo usermod -aG %s %s && sudo systemctl restart %s`", group, who.name, who.service))
 	case !who.other && b.listed(n.gid):
 		b.line(about, "user", problem, fmt.Sprintf("%s is in the group %s, but not yet in this session", name, group), "log out and in again")
 	default:
-		b.line(about, "user", problem, fmt.Sprintf("%s may not use it: not a member of the group %s", name, group), fmt.Sprintf("sudo usermod -aG %s %s, then log in again", group, who.name))
+		b.line(about, "user", problem, fmt.Sprintf("%s may not use it: not a member of the group %s", name, group), fmt.Sprintf("`sudo usermod -aG %s %s`, then log in again", group, who.name))
 	}
 }
 

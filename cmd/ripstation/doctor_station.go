@@ -76,7 +76,7 @@ func examineStation(ctx context.Context, e *examiner) {
 	var others []procfs.Process
 	var err error
 	if !within(ctx, lookWithin, func() { others, err = e.host.stations(r.pid()) }) || err != nil {
-		e.line("station", "other stations", unseen, "/proc does not show what runs here", "")
+		e.line("station", "other stations", unseen, "/proc does not show what runs here", "run this on the station's own machine, outside of a sandbox")
 		return
 	}
 	if len(others) > 0 && r.err != nil {

@@ -51,24 +51,23 @@ func (b *bench) ignoredByUdisks(n node) (bool, error) {
 // applied tells whether udev has gone by the rule for this drive: one that is
 // installed works from the drive's next event on.
 func (b *bench) applied(about string, n node) {
-	const again = "sudo udevadm control --reload && sudo udevadm trigger "
 	switch yes, err := b.ignoredByUdisks(n); {
 	case errors.Is(err, fs.ErrNotExist):
-		b.line(about, "udev rule", unseen, "udev has nothing on this drive", again+n.path)
+		b.line(about, "udev rule", unseen, "udev has nothing on this drive", byRule(n))
 	case err != nil:
 		b.line(about, "udev rule", unseen, err.Error(), "")
 	case yes:
 		b.line(about, "udev rule", fine, "udev tells desktops to leave the drive alone", "")
 	case b.rule:
-		b.line(about, "udev rule", problem, "the rule is installed, and udev has not gone by it for this drive yet", again+n.path)
+		b.line(about, "udev rule", problem, "the rule is installed, and udev has not gone by it for this drive yet", byRule(n))
 	default:
-		b.line(about, "udev rule", problem, "nothing tells desktops to leave the drive alone", installRule)
+		b.line(about, "udev rule", problem, "nothing tells desktops to leave the drive alone", byRule(n))
 	}
 }
 
 // settings tells of the settings of the kernel's cdrom driver.
 func (b *bench) settings() {
-	const install = "sudo install -m644 systemd/ripstation.sysctl.conf /etc/sysctl.d/60-ripstation.conf && sudo sysctl dev.cdrom.autoclose=0"
+	const install = "`sudo install -m644 systemd/ripstation.sysctl.conf /etc/sysctl.d/60-ripstation.conf && sudo sysctl dev.cdrom.autoclose=0`"
 	value := func(name string) (string, error) {
 		v, err := smallfile.Read(b.files, "proc/sys/dev/cdrom/"+name)
 		return strings.TrimSpace(string(v)), err
@@ -86,7 +85,7 @@ func (b *bench) settings() {
 	case now != "0":
 		b.line("drives", "autoclose", problem, fmt.Sprintf("it is %s: any program that opens the drive pulls an open tray in again, and the disc that was just done is read once more", now), install)
 	case err != nil:
-		b.line("drives", "autoclose", unseen, "off now; whether it stays so is not known: "+err.Error(), "")
+		b.line("drives", "autoclose", unseen, "off now; whether it stays so is not known: "+err.Error(), "see whether a file in /etc/sysctl.d sets dev.cdrom.autoclose to 0")
 	case then == "":
 		b.line("drives", "autoclose", problem, "off now, and on again after the next start of the machine: no file sets it", install)
 	case then != "0":
@@ -99,7 +98,7 @@ func (b *bench) settings() {
 		b.line("drives", "autoeject", unseen, err.Error(), "look at it with `sysctl dev.cdrom.autoeject`: it must be 0")
 	case eject != "0":
 		b.line("drives", "autoeject", problem, fmt.Sprintf("it is %s: the tray opens whenever the last program closes the drive, whatever the station is about to do", eject),
-			"sudo sysctl dev.cdrom.autoeject=0, and take out what sets it (grep -r autoeject /etc/sysctl.d /usr/lib/sysctl.d)")
+			"`sudo sysctl dev.cdrom.autoeject=0`, and take out what sets it (`grep -r autoeject /etc/sysctl.d /usr/lib/sysctl.d`)")
 	default:
 		b.line("drives", "autoeject", fine, "off", "")
 	}

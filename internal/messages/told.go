@@ -69,10 +69,6 @@ var ofCommands = []remedy{
 
 // ofDoctor are about doctor's lines.
 var ofDoctor = []remedy{
-	{"/proc does not show what runs here",
-		"", "Run it on the station's own machine, outside of a sandbox."},
-	{"off now; whether it stays so is not known: …",
-		"", "Look yourself whether a file in /etc/sysctl.d says dev.cdrom.autoclose = 0 (systemd/ has one)."},
 	{"… is not there yet; the station makes it",
 		"", "Nothing."},
 	{"…: nobody here knows how durable it is",
