@@ -16,7 +16,7 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h notRead, ask *Requ
 		return b.looksTheSame(ctx, d, s, h, ask)
 	}
 	cap := b.capture(s, ask)
-	cap.ID = insertionID("capture", s.ins)
+	cap.ID = s.insertionID("capture")
 	cap.Outcome, cap.Ended = catalog.AlreadyArchived, time.Now().UTC()
 	cap.Reason = h.agreement()
 	carrier := carrierInfo(ask) // the catalog keeps what it has, and asks a person where this says otherwise
@@ -98,12 +98,12 @@ func (b *bay) looksTheSame(ctx context.Context, d Drive, s seen, h notRead, ask 
 	reason := "LOOKS THE SAME AS " + as + ", NOT READ"
 	needs := []catalog.Need{{Kind: catalog.NeedsReview, Reason: reason}}
 	if id == "" {
-		id = insertionID("carrier", s.ins)
+		id = s.insertionID("carrier")
 	} else if v, err := b.s.cfg.Catalog.Show(ctx, id); err == nil && v.Disposition == catalog.Accepted {
 		needs = nil // a person has decided that
 	}
 	cap := b.capture(s, ask)
-	cap.ID = insertionID("capture", s.ins)
+	cap.ID = s.insertionID("capture")
 	cap.Outcome, cap.Ended = catalog.NotRead, time.Now().UTC()
 	cap.Reason = fmt.Sprintf("it looks the same as %s, version %d: descriptors and %d sample sectors agree", as, h.Version, h.agree)
 	carrier := carrierInfo(ask)

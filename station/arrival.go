@@ -2,6 +2,7 @@ package station
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -28,6 +29,7 @@ type arrival struct {
 	out  bool           // its tray was opened: what comes under another insertion is an arrival
 	done chan struct{}
 
+	again  string        // sets it apart from one before it whose insertion had the same key; empty for most
 	retold time.Time     // when its drive told of its insertion last; zero when it did so once
 	proof  []disc.Sample // of the image that it was known by, for a disc that got no job
 }
@@ -41,12 +43,13 @@ type arrivals struct {
 	mu      sync.Mutex
 	rounds  pairing.Rounds
 	last    pairing.ID
-	words   int                     // how many words were given, so that each has its number
-	open    map[pairing.ID]*arrival // not decided
-	here    map[string]*arrival     // by drive key: the disc that lies in it; none when it is empty
-	changes map[string]change       // by drive key: what the drive told and nobody has looked at
-	away    map[string]bool         // by drive key: the drive left the bus; nobody knows what lies in it
-	looking map[string]bool         // by drive key: it is being found out once more which disc lies in it
+	words   int                       // how many words were given, so that each has its number
+	open    map[pairing.ID]*arrival   // not decided
+	here    map[string]*arrival       // by drive key: the disc that lies in it; none when it is empty
+	changes map[string]change         // by drive key: what the drive told and nobody has looked at
+	away    map[string]bool           // by drive key: the drive left the bus; nobody knows what lies in it
+	looking map[string]bool           // by drive key: it is being found out once more which disc lies in it
+	before  map[string]disc.Insertion // by drive key: of the last arrival
 	scans   map[pairing.ID]*Scan
 	recent  []pairing.ID // scans that are decided, oldest first
 	due     []due
@@ -67,7 +70,7 @@ type due struct {
 
 func newArrivals(s *Station) *arrivals {
 	return &arrivals{s: s, rounds: pairing.Rounds{Rules: pairing.Rules{Hold: s.cfg.ScanHold, Settle: s.cfg.ScanSettle}},
-		open: map[pairing.ID]*arrival{}, here: map[string]*arrival{}, changes: map[string]change{}, away: map[string]bool{}, looking: map[string]bool{}, scans: map[pairing.ID]*Scan{}, news: make(chan struct{})}
+		open: map[pairing.ID]*arrival{}, here: map[string]*arrival{}, changes: map[string]change{}, away: map[string]bool{}, looking: map[string]bool{}, before: map[string]disc.Insertion{}, scans: map[pairing.ID]*Scan{}, news: make(chan struct{})}
 }
 
 // heard takes in what the watcher tells, before the bay hears of it. A change
@@ -113,6 +116,10 @@ func when(now, told time.Time, limit time.Duration) time.Time {
 func (as *arrivals) arrive(key string, ins disc.Insertion, at time.Time) *arrival {
 	as.last++
 	a := &arrival{n: as.last, key: key, at: at, ins: ins, done: make(chan struct{})}
+	if as.before[key] == ins { // the kernel does not count, or has not yet
+		a.again = fmt.Sprint(as.s.started.UnixNano(), " ", a.n)
+	}
+	as.before[key] = ins
 	as.here[key], as.open[a.n] = a, a
 	as.rounds.Arrive(at, a.n, key)
 	as.advance()

@@ -129,10 +129,10 @@ func describe(s seen) string {
 // of it is recorded, and a person is asked.
 func (b *bay) refuse(ctx context.Context, d Drive, s seen, ask *Request) (Outcome, error) {
 	cap := b.capture(s, ask)
-	cap.ID = insertionID("capture", s.ins)
+	cap.ID = s.insertionID("capture")
 	cap.Outcome, cap.Reason, cap.Ended = catalog.Refused, s.refusal, time.Now().UTC()
 	carrier := carrierInfo(ask)
-	carrier.ID = insertionID("carrier", s.ins)
+	carrier.ID = s.insertionID("carrier")
 	needs, events := b.s.said(ask, s.drive, carrier.ID, false)
 	err := b.s.recordAttempt(ctx, catalog.Attempt{
 		Carrier: carrier, Disc: s.disc, Identity: s.identity, Capture: cap,
@@ -149,8 +149,12 @@ func (b *bay) refuse(ctx context.Context, d Drive, s seen, ask *Request) (Outcom
 
 // insertionID makes an id that is the same each time the same insertion is
 // met: a story that is told again records nothing twice.
-func insertionID(what string, ins disc.Insertion) string {
-	h := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%d", what, ins.DriveKey, ins.BootID, ins.DiskSeq))
+func (s *seen) insertionID(what string) string {
+	text := fmt.Appendf(nil, "%s\x00%s\x00%s\x00%d", what, s.ins.DriveKey, s.ins.BootID, s.ins.DiskSeq)
+	if s.arrival != nil && s.arrival.again != "" {
+		text = append(text, "\x00"+s.arrival.again...)
+	}
+	h := sha256.Sum256(text)
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(h[:16]))
 }
 

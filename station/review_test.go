@@ -261,3 +261,48 @@ func TestWordIsNotForTheNextDisc(t *testing.T) {
 		}
 	})
 }
+
+// Where the kernel counts no insertions, each disc is still recorded as itself.
+func TestRefusedDiscsThatNobodyCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, rounds(2*time.Minute, 15*time.Second))
+		r.put(between{insertion: func(d station.Drive, ctx context.Context) (disc.Insertion, error) {
+			ins, err := d.Insertion(ctx)
+			ins.DiskSeq = 0
+			return ins, err
+		}})
+		r.cfg.Events = uncounted(t, r.cfg.Events)
+		drive := r.add(simdrive.Options{})
+		r.start()
+		must(t, drive.Insert(simdrive.AudioCD(1, 3000, 4000)))
+		x := r.await(1, final)
+		must(t, drive.Insert(simdrive.AudioCD(2, 5000, 4000)))
+		y := r.await(2, final)
+		if x.ID == y.ID || len(r.show(x.ID).Captures) != 1 || len(r.show(y.ID).Captures) != 1 {
+			t.Errorf("carriers %s and %s; the story:\n%s", x.ID, y.ID, r.story())
+		}
+	})
+}
+
+// uncounted passes events on as a kernel's that counts nothing.
+func uncounted(t *testing.T, in <-chan disc.DriveEvent) <-chan disc.DriveEvent {
+	out := make(chan disc.DriveEvent)
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	go func() {
+		for {
+			select {
+			case ev := <-in:
+				ev.Insertion.DiskSeq = 0
+				select {
+				case out <- ev:
+				case <-ctx.Done():
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out
+}
