@@ -197,6 +197,20 @@ func (b *bay) stillThere(ctx context.Context) disc.Insertion {
 	return ins
 }
 
+// isEmpty reports whether it is the drive's own word that no disc is in it.
+func (b *bay) isEmpty(ctx context.Context) bool {
+	if b.s.cfg.Hold != nil {
+		defer b.s.cfg.Hold(b.info().Key)()
+	}
+	d, err := b.s.cfg.Open(ctx, b.info())
+	if err != nil {
+		return false
+	}
+	defer d.Close()
+	st, err := d.Status(ctx)
+	return err == nil && (st == disc.TrayOpen || st == disc.TrayEmpty)
+}
+
 // ejectByHand opens the tray because a person asked for it. The bay tells no
 // story at the moment; cut says that one was broken off for it.
 func (b *bay) ejectByHand(ctx context.Context, cut bool) error {

@@ -1,10 +1,13 @@
 package station_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
+	"ripstation/disc"
+	"ripstation/internal/simbench"
 	"ripstation/internal/simdrive"
 	"ripstation/station"
 )
@@ -70,4 +73,24 @@ func TestOwnJobGoesOnAtStart(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A disc that was not given back is taken out while no station runs: its job is
+// cleared as soon as its drive says that it is empty, not with the next disc.
+func TestDiscThatLeftWhileNobodyLooked(t *testing.T) {
+	r := newRig(t, func(c *station.Config) { c.EjectRetry = time.Millisecond })
+	r.put(between{eject: func(station.Drive, context.Context) error {
+		return &disc.ReadError{Op: "START STOP UNIT", Class: disc.ClassNotReady, LBA: -1}
+	}})
+	drive := r.add(simdrive.Options{Serial: "A"})
+	r.start()
+	must(t, drive.Insert(simdrive.PressedCD(iso(t, "GONE", 67, 2000), 2000)))
+	x := r.ended(1, station.OutcomeNeedsYou)
+	r.await(1, word(station.WordReleased))
+	bench := simbench.New("boot-2")
+	second := r.again(bench)
+	empty := bench.Add(simdrive.Options{Serial: "A"})
+	must(t, bench.Place(empty, nil, false, 0))
+	second.start()
+	second.cleared(x.ID)
 }

@@ -207,6 +207,11 @@ func (s *Station) away(f jobFile) bool {
 	return heard && now != f.Insertion && !slices.Contains(s.stays[f.Insertion.DriveKey], f.Insertion) && s.claims[f.ID] == nil
 }
 
+// hasJobOf reports whether the spool has a job of a disc that was in a drive.
+func (s *Station) hasJobOf(driveKey string) bool {
+	return slices.ContainsFunc(s.allJobs(), func(j *job) bool { return j.file().Insertion.DriveKey == driveKey })
+}
+
 // stillLies reports whether a disc is in the drive that it was in, as far as that
 // drive has told.
 func (s *Station) stillLies(ins disc.Insertion) bool {

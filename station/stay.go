@@ -148,7 +148,25 @@ func (st *stay) event(ctx context.Context, m disc.DriveEvent) {
 		if st.now == nil {
 			st.tries = retries{}
 			b.gone(WordEmpty, "")
+			st.metEmpty(ctx)
 		}
+	}
+}
+
+// metEmpty asks a drive that was met, and of which no disc was told, whether it is
+// empty, when the spool has a job of a disc that was in it: of an empty drive the
+// watcher tells nothing, and the disc may have left while nobody looked. Its job
+// would lie in the spool until the next disc.
+func (st *stay) metEmpty(ctx context.Context) {
+	key := st.b.info().Key
+	if st.ins != (disc.Insertion{}) || !st.b.s.hasJobOf(key) {
+		return
+	}
+	looked := make(chan bool, 1)
+	go func() { looked <- st.b.isEmpty(ctx) }()
+	if empty, _ := await(ctx, st.b, looked); empty {
+		st.b.forgetKept()
+		st.empty()
 	}
 }
 

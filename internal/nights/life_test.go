@@ -61,8 +61,6 @@ type life struct {
 	stores  []*weather
 	station *station.Station
 
-	woke    time.Time
-	full    []bool      // by drive: a disc was in it, and its tray shut, when the station started
 	quiet   bool        // what the drives say is not for the diary
 	end     chan string // why the life ends before the night does
 	faults  sync.WaitGroup
@@ -180,7 +178,6 @@ func (l *life) wake() error {
 		now = now.Add(time.Second + cause.For)
 	}
 	time.Sleep(time.Until(now))
-	l.woke = time.Now()
 	if err := l.makeRoom(); err != nil {
 		return err
 	}
@@ -243,7 +240,6 @@ func (l *life) wake() error {
 		if err := l.bench.Place(l.slots[n], d, t.Open, seq); err != nil {
 			return err
 		}
-		l.full = append(l.full, t.Disc >= 0 && !t.Open)
 		if reboot && t.Disc >= 0 && !t.Open {
 			l.hand.Note(operator.Entry{What: operator.Changed, Act: -1, Drive: n, Disc: t.Disc, Insertion: l.bench.Key(l.slots[n])})
 		}

@@ -448,16 +448,6 @@ func (m *morning) inserted(id string) (ins disc.Insertion, drive int) {
 	return j.Insertion, m.driveOf(j.Insertion.DriveKey)
 }
 
-// heard reports whether the drive that a job's disc was in has told of a disc
-// since the station started. Of an empty drive a watcher tells nothing at its
-// start, so that the job of a disc that was taken out before waits for the next.
-func (m *morning) heard(id string) bool {
-	_, drive := m.inserted(id)
-	return drive < 0 || m.full[drive] || slices.ContainsFunc(m.hand.Diary(), func(e operator.Entry) bool {
-		return e.Drive == drive && !e.At.Before(m.woke) && (e.What == operator.Closed || e.What == operator.Opened || e.What == operator.Ejected)
-	})
-}
-
 // lies reports whether a job's disc is in its drive. The bay may show the
 // carrier that the disc turned out to be.
 func (m *morning) lies(id string) bool {
@@ -476,7 +466,6 @@ func (m *morning) leftInSpool(status station.Status) {
 		b, inDrive := words[j.ID]
 		switch {
 		case j.Step == station.StepDone && (inDrive || m.lies(j.ID)): // its disc never left the drive
-		case j.Step == station.StepDone && !m.heard(j.ID): // nobody knows yet that its disc has left
 		case j.Step == station.StepDone:
 			m.flaw("job %s is done and still lies in the spool", j.ID)
 		case j.Step != station.StepIdentified && j.Step != station.StepReading:
