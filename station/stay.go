@@ -36,6 +36,7 @@ func (st *stay) ended(ctx context.Context) {
 	wait, retry := st.b.after(ctx, t.out, t.err, &st.tries)
 	switch {
 	case noMedium(t.err) && st.b.viewID() == "":
+		st.b.sawItLeave()
 		st.b.forgetKept()
 		st.b.s.arrivals.empty(st.b.info().Key)
 		st.empty()
@@ -113,6 +114,7 @@ func (st *stay) event(ctx context.Context, m disc.DriveEvent) {
 			if st.now != nil {
 				return // it is there after all
 			}
+			b.sawItLeave()
 			b.forgetKept()
 		}
 		st.empty()
@@ -165,6 +167,7 @@ func (st *stay) metEmpty(ctx context.Context) {
 	looked := make(chan bool, 1)
 	go func() { looked <- st.b.isEmpty(ctx) }()
 	if empty, _ := await(ctx, st.b, looked); empty {
+		st.b.sawItLeave()
 		st.b.forgetKept()
 		st.empty()
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"ripstation/catalog"
 	"ripstation/disc"
@@ -131,6 +132,25 @@ func (b *bay) forgetKept() {
 	b.kept = nil
 	if b.s.books.row(b.info().Key).Kept != nil {
 		b.s.books.change(b.info(), func(r *bayRow) { r.Kept = nil })
+	}
+}
+
+// sawItLeave notes in the jobs whose disc's story has been told, and which was
+// held here or could not be given back, that it has left: what comes now is
+// another disc or comes anew, as after an eject.
+func (b *bay) sawItLeave() {
+	k, key := b.s.books.row(b.info().Key).Kept, b.info().Key
+	for _, j := range b.s.allJobs() {
+		f := j.file()
+		held := k != nil && k.Insertion == f.Insertion
+		intended := f.Eject != nil && !f.Eject.Done && f.Eject.Insertion == f.Insertion
+		if f.Insertion.DriveKey != key || !f.Step.atLeast(StepRecorded) || !held && !intended {
+			continue
+		}
+		err := j.update(func(f *jobFile) { f.Eject = &intent{Insertion: f.Insertion, Time: time.Now().UTC(), Done: true} })
+		if err != nil { // the disc goes on with its job when it comes back
+			b.s.cfg.Log.Warn().Err(err).Str("id", j.ID).Msg("that the disc has left could not be noted")
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"ripstation/catalog"
 	"ripstation/disc"
 	"ripstation/internal/simdrive"
 	"ripstation/station"
@@ -47,6 +48,28 @@ func scratched(seed uint64) func(t *testing.T) *simdrive.Disc {
 		d.Damage().Bad(disc.Extent{Start: 900, Count: 2})
 		return d
 	}
+}
+
+// A disc that was held is taken out while its image is still on its way. What
+// comes then, it or a further copy of its pressing, is an insertion of its own:
+// it is told as already read, and has its capture.
+func TestCopyAfterADiscThatWasHeld(t *testing.T) {
+	r := newRig(t, func(c *station.Config) { c.Eject, c.Tray.Done = station.EjectImaged, station.TrayHold })
+	g := r.shut()
+	drive := r.add(simdrive.Options{})
+	r.start()
+	d := trayRows["done"].disc
+	must(t, drive.Insert(d(t)))
+	x := r.ended0(1) // its image does not leave
+	must(t, r.station.Eject(t.Context(), drive.Info.Key))
+	must(t, drive.Insert(d(t)))
+	if y := r.ended0(2); y.ID != x.ID || y.Outcome != station.OutcomeAlready {
+		t.Errorf("the second one ended as %q (%s); the story:\n%s", y.Outcome, y.ID, r.story())
+	}
+	if v := r.show(x.ID); len(v.Captures) != 2 || v.Captures[1].Outcome != catalog.AlreadyArchived {
+		t.Errorf("the captures are %+v", v.Captures)
+	}
+	g.shut.Store(false)
 }
 
 func TestTrayPolicies(t *testing.T) {
