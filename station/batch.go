@@ -50,9 +50,15 @@ func (bs *batches) heard(ctx context.Context, ev disc.DriveEvent) {
 	case disc.EventInserted:
 		bs.arrive(ctx, ev.Drive, ev.Insertion, ev.Time)
 	case disc.EventRemoved, disc.EventDriveGone:
-		bs.line.left(ev.Drive.Key)
-		bs.nudge()
+		bs.empty(ev.Drive.Key)
 	}
+}
+
+// empty takes note that a drive has no disc, also one that told of a disc: the
+// next one is of the batch that is open when it comes.
+func (bs *batches) empty(driveKey string) {
+	bs.line.left(driveKey)
+	bs.nudge()
 }
 
 // arrive binds an insertion to the batch that is open now, once.

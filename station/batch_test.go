@@ -297,3 +297,24 @@ func TestFlipDisc(t *testing.T) {
 		t.Errorf("%+v", rep.Rows)
 	}
 }
+
+// A drive tells of a disc while a batch is open, and has none. The disc that
+// comes when that batch is closed is not of it.
+func TestEmptyDriveThatTellsOfADiscTakesNoPlace(t *testing.T) {
+	r := newRig(t)
+	drive := r.add(simdrive.Options{})
+	r.start()
+	_, err := r.catalog.OpenBatch(t.Context(), "17", "ada", false)
+	must(t, err)
+	r.bench.SpuriousChange(drive)
+	r.ended0(1)
+	_, err = r.catalog.CloseBatch(t.Context(), "ada")
+	must(t, err)
+	must(t, drive.Insert(simdrive.PressedCD(iso(t, "LATER", 68, 2000), 2000)))
+	x := r.ended(2, station.OutcomeDone)
+	report, err := r.catalog.BatchReport(t.Context(), "17", r.station.BatchSight("17"))
+	must(t, err)
+	if len(report.Discs) != 0 {
+		t.Errorf("%s is said to have come in the batch: %+v", x.ID, report.Discs)
+	}
+}

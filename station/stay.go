@@ -39,6 +39,7 @@ func (st *stay) ended(ctx context.Context) {
 		st.b.sawItLeave()
 		st.b.forgetKept()
 		st.b.s.arrivals.empty(st.b.info().Key)
+		st.b.s.batches.empty(st.b.info().Key)
 		st.empty()
 	case retry && passing(t.err):
 		st.again = st.b.s.line.wait(st.b, t.err, st.tries.full)

@@ -274,7 +274,7 @@ func (m *morning) account(ctx context.Context, c *catalog.Catalog, status statio
 		return what, err
 	}
 	for _, n := range all {
-		if n.Final && strings.Contains(n.Text, syscall.ENOSPC.Error()) {
+		if n.Final && (strings.Contains(n.Text, syscall.ENOSPC.Error()) || strings.Contains(n.Text, "its image needs")) {
 			m.flaw("drive %s: %s: %s: a full disk ends no disc's story, it waits", n.Drive, n.Word, n.Text)
 		}
 		what.Notices = append(what.Notices, operator.Notice{At: n.Time, Drive: m.driveOf(n.Drive), ID: n.ID, Word: string(n.Word), Text: n.Text, Final: n.Final, Outcome: string(n.Outcome),
