@@ -42,7 +42,7 @@ any more, or no image was ever made, the drive must be named.`,
 			})
 		}),
 	}
-	cmd.Flags().StringVar(&in.Drive, "drive", "", "only in this drive: its key, node or short name")
+	cmd.Flags().StringVar(&in.Drive, "drive", "", "only in this drive: its key, node, short name, or its name in drives.names")
 	cmd.Flags().BoolVar(&in.Cancel, "cancel", false, "take it back")
 	cmd.Flags().StringVar(&in.Operator, "operator", "", "who says so (default: station.operator, else your user name)")
 	return cmd
