@@ -97,6 +97,7 @@ type job struct {
 	looked     chan struct{} // holds one while a bay finds out whether its disc is the job's
 	delivering bool
 	before     bool      // taken up from before a restart
+	left       bool      // its disc was seen to leave after its story, whether job.json says so or not
 	sent       time.Time // when the courier had it in this life
 	roomAsked  bool
 	why        error // why it is parked

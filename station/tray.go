@@ -147,8 +147,11 @@ func (b *bay) sawItLeave() {
 		if f.Insertion.DriveKey != key || !f.Step.atLeast(StepRecorded) || !held && !intended {
 			continue
 		}
+		j.mu.Lock()
+		j.left = true
+		j.mu.Unlock()
 		err := j.update(func(f *jobFile) { f.Eject = &intent{Insertion: f.Insertion, Time: time.Now().UTC(), Done: true} })
-		if err != nil { // the disc goes on with its job when it comes back
+		if err != nil { // of a full disk; after a restart the disc goes on with its job when it comes back
 			b.s.cfg.Log.Warn().Err(err).Str("id", j.ID).Msg("that the disc has left could not be noted")
 		}
 	}

@@ -45,7 +45,10 @@ func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*j
 		}
 		// A disc whose tray was to open has had its story told. Recordables that
 		// come back are read again: nothing can prove that they are the same.
-		if f.Insertion != s.ins && f.Eject != nil && (f.Eject.Done || s.identity.Recordable) {
+		j.mu.Lock()
+		left := j.left
+		j.mu.Unlock()
+		if f.Insertion != s.ins && (left || f.Eject != nil && (f.Eject.Done || s.identity.Recordable)) {
 			continue
 		}
 		its, agree, err := b.belongs(ctx, d, s, j)
