@@ -272,7 +272,7 @@ func (c *Config) resolve() {
 }
 
 func (c *Config) absolute(p string) string {
-	if p == "" || filepath.IsAbs(p) || c.path == "" {
+	if p == "" || filepath.IsAbs(p) || c.path == "" || strings.HasPrefix(p, "~") { // that one is refused later
 		return p
 	}
 	return filepath.Join(filepath.Dir(c.path), p)

@@ -230,6 +230,10 @@ func (v *validator) text(key, s string) {
 }
 
 func (v *validator) path(key, p string) {
+	if strings.HasPrefix(p, "~") {
+		v.add(key, "%q: only a shell knows whose folder ~ is; write the whole path", p)
+		return
+	}
 	if p == "" || !filepath.IsAbs(p) || strings.ContainsRune(p, 0) {
 		v.add(key, "%q is no path", p)
 	}

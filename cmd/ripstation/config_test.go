@@ -128,6 +128,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"[station]\noperator = \"a\"\n[station]\nspool = \"/s\"", "line 3: station stands there for the second time"},
 		{"[drives]\npoll = \"5\"", "line 2: drives.poll: \"5\" is not a time span; write it with its unit"},
 		{"[read]\nretries = \"3\"", "line 2: read.retries: incompatible types: TOML value has type string; destination has type integer; write it as a whole number, without quotes"},
+		{"[station]\nspool = \"~/spool\"", `station.spool: "~/spool": only a shell knows whose folder ~ is; write the whole path`},
 		{"[drives]\nnames = \"two\"", "drives.names: write it as a table"},
 		{"[identity]\nhold = \"0s\"", "identity.hold: 0s cannot be"},
 		{"[identity]\nsettle = \"11m\"", "identity.settle: 11m0s cannot be"},
