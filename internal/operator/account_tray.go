@@ -41,7 +41,9 @@ func (n Night) holds(key string) bool {
 func (a *account) policy(x *Arrival) {
 	outcome := ""
 	for _, n := range a.Notices {
-		if n.Drive == x.Drive && n.Final && !n.At.Before(x.From) && !n.At.After(x.To.Add(5*time.Second)) {
+		// What is said of no disc after the tray has opened is said of an empty drive.
+		after := n.At.After(x.To) && (n.ID == "" || n.At.After(x.To.Add(5*time.Second)))
+		if n.Drive == x.Drive && n.Final && !n.At.Before(x.From) && !after {
 			outcome = n.Outcome
 		}
 	}
