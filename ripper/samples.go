@@ -13,14 +13,18 @@ import (
 // images that are mostly empty.
 const probesASample = 32
 
+// asOften bounds how many samples bear the same bytes, in parts of all: places
+// that repeat others have theirs, and one that repeats itself everywhere says little.
+const asOften = 8
+
 // Samples takes up to n sample sectors, spread over the image, that were read
-// and hold data: not one byte repeated, and no two of them alike. It may be asked of an image that is
+// and hold data: not one byte repeated, and few of them alike. It may be asked of an image that is
 // not whole. r is the image, m its map.
 func Samples(r io.ReaderAt, m *disc.SectorMap, n int) ([]disc.Sample, error) {
 	read := disc.SetOf(disc.StatusRead)
 	buf := make([]byte, disc.SectorSize)
 	var list []disc.Sample
-	seen := map[disc.LBA]bool{}
+	seen, borne := map[disc.LBA]bool{}, map[[sha256.Size]byte]int{}
 	// First one place in each n-th of the image, then the middles between the
 	// places looked at, and so on.
 	probes := 0
@@ -45,9 +49,10 @@ func Samples(r io.ReaderAt, m *disc.SectorMap, n int) ([]disc.Sample, error) {
 				return nil, fmt.Errorf("sample sector %d: %w", e.Start, err)
 			}
 			s := disc.Sample{LBA: e.Start, SHA256: sha256.Sum256(buf)}
-			if oneByte(buf) || slices.ContainsFunc(list, func(o disc.Sample) bool { return o.SHA256 == s.SHA256 }) {
+			if oneByte(buf) || borne[s.SHA256] >= max(1, n/asOften) {
 				continue
 			}
+			borne[s.SHA256]++
 			if list = append(list, s); len(list) == n {
 				break
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	"ripstation/disc"
@@ -83,6 +84,26 @@ func TestEveryFileIsEvidence(t *testing.T) {
 			t.Errorf("file %d is another, and it passes for the same disc", i)
 		}
 	}
+	// Two files of a pressing bear the same bytes. One of them is another on a disc
+	// that looks like it.
+	twice := func(second string) *isoimage.Image {
+		m, err := isoimage.New(isoimage.Options{Label: "TWICE", Seed: 5, Sectors: sectors, Files: []isoimage.File{
+			{Path: "A.BIN", Size: 900 * disc.SectorSize, Content: isoimage.NewNoise(1)}, {Path: "B.BIN", Size: 900 * disc.SectorSize, Content: isoimage.NewNoise(1)},
+			{Path: "C.TXT", Size: 6, Content: strings.NewReader("twelve")}, {Path: "D.TXT", Size: 6, Content: strings.NewReader(second)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	c = lookAt(t.Context(), twice("twelve"), sm, disc.TOC{}, lookLimit)
+	if _, _, err := c.list(&job{dir: t.TempDir()}, jobFile{ID: "abcdefghijklmnopqrstuvwxyz", ImageVersion: 1}, sm); err != nil || c.broken != nil {
+		t.Fatal(err, c.broken)
+	}
+	whole := samples
+	if samples = c.evidence(sm, nil); same(twice("eleven")) {
+		t.Error("the second of two files of the same bytes is another, and it passes for the same disc")
+	}
+	samples = whole
 	if same(image(-1, "BIN.BIG")) {
 		t.Error("a file has another name, and it passes for the same disc")
 	}
