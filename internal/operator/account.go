@@ -239,9 +239,22 @@ func (a *account) mostBags(d int) (n int) {
 		}
 		if a.disc(x.Disc).Content() == a.disc(d).Content() {
 			n += x.Asked
+			if again {
+				n += boots(x) // nobody knows what was done at the drive while the machine was off
+			}
 		}
 	}
 	return n + a.retries(d)
+}
+
+// boots is how often the machine was off while a disc lay in its drive.
+func boots(x *Arrival) (n int) {
+	for i, ins := range x.Insertions {
+		if i > 0 && ins.BootID != x.Insertions[i-1].BootID {
+			n++
+		}
+	}
+	return n
 }
 
 func (a *account) want(d int) []byte {

@@ -125,10 +125,15 @@ func (a *account) places(b Batch, of []while) {
 				continue
 			}
 			for _, w := range of {
-				perhaps = perhaps || (x.To.IsZero() || x.To.After(w.from.Add(-noticed))) && (w.to.IsZero() || x.From.Before(w.to.Add(noticed)))
 				// A disc that goes on in the drive where it was is no arrival (0011): the
 				// first capture alone tells when the carrier came.
 				surely = surely || i == 0 && p.Outcome == "imaged" && x.From.After(w.from.Add(noticed)) && (w.to.IsZero() || x.From.Before(w.to.Add(-noticed)))
+			}
+		}
+		// A reading that is still in the spool is in no record yet.
+		for _, x := range a.arrivals {
+			for _, w := range of {
+				perhaps = perhaps || slices.Contains(a.discs[c.ID], x.Disc) && (x.To.IsZero() || x.To.After(w.from.Add(-noticed))) && (w.to.IsZero() || x.From.Before(w.to.Add(noticed)))
 			}
 		}
 		switch in := slices.Contains(b.Discs, c.ID); {
