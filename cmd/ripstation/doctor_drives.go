@@ -83,6 +83,7 @@ func examineDrives(ctx context.Context, e *examiner) {
 		b.node(about, n)
 		b.rights(about, n)
 		b.applied(about, n)
+		b.counted(about, n)
 		b.mounted(about, n, replies[i])
 		b.others(about, n)
 		b.answer(about, n, replies[i])

@@ -70,6 +70,8 @@ func goodMachine(t *testing.T) *madeUp {
 		"dev/cdrom": link("sr0"),
 		"sys/class/block/sr0/device/scsi_generic/sg2": {Mode: fs.ModeDir},
 		"sys/class/block/sr1/size":                    file("0"),
+		"sys/class/block/sr0/diskseq":                 file("12\n"),
+		"sys/class/block/sr1/diskseq":                 file("1\n"),
 		"run/udev/control":                            {Mode: fs.ModeSocket},
 		"run/udev/data/b11:0":                         file("I:1\nE:ID_CDROM=1\nE:UDISKS_IGNORE=1\nG:systemd\n"),
 		"run/udev/data/b11:1":                         file("E:UDISKS_IGNORE=1\n"),
@@ -136,7 +138,7 @@ func TestDoctorOfAGoodMachine(t *testing.T) {
 			t.Errorf("%s: %+v", key, d)
 		}
 	}
-	if len(got) != 23 || len(m.asked) != 2 {
+	if len(got) != 25 || len(m.asked) != 2 {
 		t.Errorf("%d lines, asked %q: %v", len(got), m.asked, got)
 	}
 	got["drive /dev/sr0: answer"].is(t, fine, "MAKER BD-RE 1.02, serial KZ1: empty")
@@ -181,6 +183,11 @@ func TestDoctorOfFaultyMachines(t *testing.T) {
 			map[string]said{"drive /dev/sr1: udev rule": is(problem, "not gone by it", "udevadm trigger /dev/sr1"), "drives: automount": is(problem, "udisksd (process 400)", "install")}},
 		"no database": {func(m *madeUp) { delete(m.MapFS, "run/udev/data/b11:1"); delete(m.MapFS, "proc/400/comm") },
 			map[string]said{"drive /dev/sr1: udev rule": is(unseen, "nothing on this drive"), "drives: automount": is(fine, "nothing")}},
+		"an old kernel": {func(m *madeUp) {
+			delete(m.MapFS, "sys/class/block/sr0/diskseq")
+			m.MapFS["sys/class/block/sr1/diskseq"] = file("0\n")
+		},
+			both("media changes", is(problem, "does not count", "5.15"))},
 		"no udev":         {func(m *madeUp) { delete(m.MapFS, "run/udev/control") }, map[string]said{"drives: udev": is(problem, "does not run", "container")}},
 		"autoclose":       {func(m *madeUp) { m.MapFS["proc/sys/dev/cdrom/autoclose"] = file("1\n") }, map[string]said{"drives: autoclose": is(problem, "it is 1", "sysctl dev.cdrom.autoclose=0")}},
 		"autoclose later": {func(m *madeUp) { delete(m.MapFS, "etc/sysctl.d/60-ripstation.conf") }, map[string]said{"drives: autoclose": is(problem, "no file sets it", "install")}},

@@ -2,7 +2,12 @@ package main
 
 import (
 	"fmt"
+	"path"
 	"slices"
+	"strconv"
+	"strings"
+
+	"ripstation/internal/smallfile"
 )
 
 // node tells whether the drive's node is open to its group and to nobody else.
@@ -18,6 +23,17 @@ func (b *bench) node(about string, n node) {
 	default:
 		b.line(about, "node", fine, text, "")
 	}
+}
+
+// counted tells whether the kernel counts the media changes of a drive: by that
+// count one disc is told from the next that is put in quickly after it.
+func (b *bench) counted(about string, n node) {
+	text, err := smallfile.Read(b.files, path.Join("sys/class/block", path.Base(n.path), "diskseq"))
+	if count, bad := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err != nil || bad != nil || count == 0 {
+		b.line(about, "media changes", problem, "this kernel does not count them: two discs that are exchanged in a moment can be taken for one", "use Linux 5.15 or newer")
+		return
+	}
+	b.line(about, "media changes", fine, "the kernel counts them", "")
 }
 
 // byRule is what makes udev set a node as the project's rule says.
