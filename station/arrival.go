@@ -48,6 +48,7 @@ type arrivals struct {
 	here    map[string]*arrival       // by drive key: the disc that lies in it; none when it is empty
 	changes map[string]change         // by drive key: what the drive told and nobody has looked at
 	away    map[string]bool           // by drive key: the drive left the bus; nobody knows what lies in it
+	gone    map[string]bool           // by drive key: it has not come back
 	looking map[string]bool           // by drive key: it is being found out once more which disc lies in it
 	before  map[string]disc.Insertion // by drive key: of the last arrival
 	scans   map[pairing.ID]*Scan
@@ -70,7 +71,7 @@ type due struct {
 
 func newArrivals(s *Station) *arrivals {
 	return &arrivals{s: s, rounds: pairing.Rounds{Rules: pairing.Rules{Hold: s.cfg.ScanHold, Settle: s.cfg.ScanSettle}},
-		open: map[pairing.ID]*arrival{}, here: map[string]*arrival{}, changes: map[string]change{}, away: map[string]bool{}, looking: map[string]bool{}, before: map[string]disc.Insertion{}, scans: map[pairing.ID]*Scan{}, news: make(chan struct{})}
+		open: map[pairing.ID]*arrival{}, here: map[string]*arrival{}, changes: map[string]change{}, away: map[string]bool{}, gone: map[string]bool{}, looking: map[string]bool{}, before: map[string]disc.Insertion{}, scans: map[pairing.ID]*Scan{}, news: make(chan struct{})}
 }
 
 // heard takes in what the watcher tells, before the bay hears of it. A change
@@ -83,6 +84,7 @@ func (as *arrivals) heard(ev disc.DriveEvent) {
 	switch ev.Kind {
 	case disc.EventInserted:
 		delete(as.away, key)
+		delete(as.gone, key)
 		now := time.Now()
 		at := when(now, ev.Time, as.s.cfg.ScanSettle)
 		switch here := as.here[key]; {
@@ -98,7 +100,9 @@ func (as *arrivals) heard(ev disc.DriveEvent) {
 		delete(as.changes, key)
 		delete(as.looking, key)
 	case disc.EventDriveGone:
-		as.away[key] = true
+		as.away[key], as.gone[key] = true, true
+	case disc.EventDriveAdded:
+		delete(as.gone, key)
 	}
 }
 

@@ -236,6 +236,10 @@ func (as *arrivals) scan(r ScanRequest, key string, a *arrival, said time.Time) 
 		as.mu.Unlock()
 		return Scan{}, fmt.Errorf("%w: %s", ErrBusy, changing)
 	}
+	if key != "" && as.gone[key] {
+		as.mu.Unlock()
+		return Scan{}, fmt.Errorf("%w: drive %s is not there, and nobody knows what will lie in it when it is back; plug it in, then scan again", ErrNotBound, r.Drive)
+	}
 	a = as.here[key]
 	if as.away[key] {
 		a = nil // what lies in it will be looked at when it is back
