@@ -41,11 +41,16 @@ func through(t *testing.T, addr string, body []byte) ([]byte, error) {
 		return nil, err
 	}
 	defer c.Close()
+	wrote := make(chan error, 1)
 	go func() {
-		c.Write(body)
-		c.(*net.TCPConn).CloseWrite()
+		_, err := c.Write(body)
+		wrote <- errors.Join(err, c.(*net.TCPConn).CloseWrite())
 	}()
-	return io.ReadAll(c)
+	got, err := io.ReadAll(c)
+	if err == nil {
+		err = <-wrote // a reset is told once, to whoever asks first
+	}
+	return got, err
 }
 
 func TestLine(t *testing.T) {
