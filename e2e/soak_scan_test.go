@@ -167,7 +167,7 @@ func (o *soak) bindings(all []*carrier) {
 		p := st.piece
 		its := slices.IndexFunc(all, func(c *carrier) bool { return c.Item != nil && *c.Item == p.code })
 		if its < 0 && slices.ContainsFunc(all, func(c *carrier) bool {
-			return c.content == p.content && c.Item == nil && strings.Contains(strings.Join(c.Needs, ";"), p.code)
+			return c.content == p.content && c.Item == nil
 		}) {
 			continue // a copy of a disc that nobody has named: a person is asked (docs/decisions/0012-which-disc.md)
 		}
