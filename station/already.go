@@ -23,7 +23,7 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h notRead, ask *Requ
 	carrier.ID = h.CarrierID
 	needs, events := b.s.said(ask, s.drive, h.CarrierID, h.who.Item != "")
 	if h.who.Item == "" {
-		carrier, needs, events = unnamed(carrier, needs, events)
+		carrier, needs, events = unnamed(carrier, needs, events, b.event(catalog.EventModify, catalog.EventWarning, "", cap, h.CarrierID))
 	}
 	err := b.s.recordAttempt(ctx, catalog.Attempt{
 		Carrier: carrier, Disc: s.disc, Identity: s.identity, Capture: cap, Needs: needs,
@@ -64,13 +64,18 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h notRead, ask *Requ
 
 // unnamed is what is taken over of a disc that is the same as one which nobody
 // has named. What it came under may be that one's, or a further copy's of its
-// pressing, and no drive can tell: a person is asked, and nothing is named.
-func unnamed(said catalog.CarrierInfo, needs []catalog.Need, events []catalog.Event) (catalog.CarrierInfo, []catalog.Need, []catalog.Event) {
+// pressing, and no drive can tell: a person is asked, and nothing is named. What
+// was said stays as an event of the carrier: the question is about the last one.
+func unnamed(said catalog.CarrierInfo, needs []catalog.Need, scans []catalog.Event, e catalog.Event) (catalog.CarrierInfo, []catalog.Need, []catalog.Event) {
 	if said.Item == "" {
-		return said, needs, events
+		return said, needs, scans
 	}
 	reason := fmt.Sprintf("a disc with the same bytes came as item %s; if it is this one, say so: ripstation annotate %.8s --item ITEM", shownAs(said.Item, said.Part, said.Parts, said.Side), said.ID)
-	return catalog.CarrierInfo{ID: said.ID}, []catalog.Need{{Kind: catalog.NeedsIdentity, Reason: reason}}, nil
+	e.Detail = reason
+	if len(scans) > 0 {
+		e.Agents = scans[0].Agents // whoever scanned it
+	}
+	return catalog.CarrierInfo{ID: said.ID}, []catalog.Need{{Kind: catalog.NeedsIdentity, Reason: reason}}, []catalog.Event{e}
 }
 
 // agreement says by what the disc was known.

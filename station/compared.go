@@ -150,13 +150,14 @@ func (s *Station) comparisonWith(f jobFile, h heldImage, named bool) catalog.Com
 	carrier := f.Carrier
 	carrier.ID = h.Carrier
 	needs, events := s.said(&Request{word: f.Scan}, f.Drive, h.Carrier, named)
+	agents := []catalog.Agent{{Role: catalog.RoleOperator, Name: cap.Operator}, s.agent(), {Role: catalog.RoleDrive, Name: driveName(cap.Drive)}}
 	if !named {
-		carrier, needs, events = unnamed(carrier, needs, events)
+		carrier, needs, events = unnamed(carrier, needs, events, catalog.Event{Type: catalog.EventModify, Time: cap.Ended, Outcome: catalog.EventWarning, Objects: []string{h.Carrier}, Agents: agents})
 	}
 	return catalog.Comparison{
 		Attempt: catalog.Attempt{Carrier: carrier, Disc: f.Disc, Identity: f.Identity, Capture: cap, Checks: f.Checks, Batch: f.Batch, PlaceOf: f.ID, Needs: needs,
 			Events: append([]catalog.Event{{Type: catalog.EventCapture, Time: cap.Ended, Outcome: catalog.EventSuccess, Detail: "compared: " + cap.Reason,
-				Objects: []string{h.bag() + "/" + imagePath}, Agents: []catalog.Agent{{Role: catalog.RoleOperator, Name: cap.Operator}, s.agent(), {Role: catalog.RoleDrive, Name: driveName(cap.Drive)}}}}, events...)},
+				Objects: []string{h.bag() + "/" + imagePath}, Agents: agents}}, events...)},
 		Version: h.Version, Size: f.Sealed.Size, SHA512: f.Sealed.Digests.SHA512, Unrecorded: f.Sealed.Sectors.Unrecorded, Required: required(s.cfg.Stores),
 	}
 }

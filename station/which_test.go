@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ripstation/catalog"
@@ -438,4 +439,37 @@ func (o oneByte) ReadAt(p []byte, off int64) (int, error) {
 		p[i] ^= 1
 	}
 	return n, err
+}
+
+// Each identifier under which a double of an unnamed disc came stays on record,
+// not only the last one, which a person is asked about.
+func TestEveryIdentifierOfADoubleStaysOnRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, rounds(2*time.Minute, 15*time.Second))
+		drive := r.add(simdrive.Options{})
+		r.start()
+		pressing := func() *simdrive.Disc { return simdrive.PressedCD(iso(t, "DOUBLE", 140, 1000), 1000) }
+		must(t, drive.Insert(pressing()))
+		first := r.ended(1, station.OutcomeDone)
+		for i, code := range []string{"B-50", "B-51"} {
+			time.Sleep(2 * time.Minute) // else it is a tray that closed by itself
+			r.scan(station.ScanRequest{Code: code})
+			drive.TakeOut()
+			must(t, drive.Insert(pressing()))
+			if end := r.ended(2+i, station.OutcomeAlready); end.ID != first.ID {
+				t.Errorf("%s is on carrier %s", code, end.ID)
+			}
+		}
+		v := r.show(first.ID)
+		if v.Item != nil || !strings.Contains(strings.Join(v.Needs, ";"), "B-51") {
+			t.Errorf("item %v, needs %q", v.Item, v.Needs)
+		}
+		for _, code := range []string{"B-50", "B-51"} {
+			if !slices.ContainsFunc(v.Events, func(e catalog.Event) bool {
+				return e.Type == catalog.EventModify && e.Outcome == catalog.EventWarning && strings.Contains(e.Detail, "came as item "+code)
+			}) {
+				t.Errorf("no event tells of %s: %+v", code, v.Events)
+			}
+		}
+	})
 }
