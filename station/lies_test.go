@@ -43,19 +43,22 @@ func lateEvents(ctx context.Context, in <-chan disc.DriveEvent) *late {
 	return l
 }
 
+// saysItIsNew are the ways in which a person says that the disc in SIM1 is NEW.
+var saysItIsNew = map[string]func(*rig) error{
+	"rip": func(r *rig) error {
+		_, err := r.station.Rip(r.t.Context(), station.Request{Source: "SIM1", Item: "NEW"})
+		return err
+	},
+	"scan": func(r *rig) error {
+		_, err := r.station.Scan(r.t.Context(), station.ScanRequest{Code: "NEW", Drive: "SIM1"})
+		return err
+	},
+}
+
 // A disc is changed by hand, the drive tells of it a few seconds later, and
 // somebody says at once what the new one is: the old one must not get the name.
 func TestWordForADiscThatWasJustPutIn(t *testing.T) {
-	for how, say := range map[string]func(*rig) error{
-		"rip": func(r *rig) error {
-			_, err := r.station.Rip(r.t.Context(), station.Request{Source: "SIM1", Item: "NEW"})
-			return err
-		},
-		"scan": func(r *rig) error {
-			_, err := r.station.Scan(r.t.Context(), station.ScanRequest{Code: "NEW", Drive: "SIM1"})
-			return err
-		},
-	} {
+	for how, say := range saysItIsNew {
 		for _, after := range []time.Duration{4 * time.Second, 20 * time.Second} {
 			t.Run(how+", told after "+after.String(), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {

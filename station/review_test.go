@@ -43,7 +43,7 @@ func TestLookAlikeOfTheDiscBefore(t *testing.T) {
 					t.Errorf("the first has item %v", v.Item)
 				}
 				if v := r.show(y.ID); y.ID == x.ID || v.Item != nil {
-					t.Errorf("the second has item %v, %s", *v.Item, r.story())
+					t.Errorf("the second is on carrier %s with item %v:\n%s", y.ID, v.Item, r.story())
 				}
 			})
 		})
@@ -54,16 +54,7 @@ func TestLookAlikeOfTheDiscBefore(t *testing.T) {
 // watcher does: while it finds out what is in the drive now, nobody's word is
 // taken for the disc that has left.
 func TestWordWhileTheNewDiscIsBeingFoundOut(t *testing.T) {
-	for how, say := range map[string]func(*rig) error{
-		"rip": func(r *rig) error {
-			_, err := r.station.Rip(r.t.Context(), station.Request{Source: "SIM1", Item: "NEW"})
-			return err
-		},
-		"scan": func(r *rig) error {
-			_, err := r.station.Scan(r.t.Context(), station.ScanRequest{Code: "NEW", Drive: "SIM1"})
-			return err
-		},
-	} {
+	for how, say := range saysItIsNew {
 		t.Run(how, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())

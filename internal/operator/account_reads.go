@@ -1,0 +1,49 @@
+package operator
+
+import "slices"
+
+// worn reports whether sectors of a disc fail, or of one that is like it: its
+// reading may have been broken off, and gone on with by this one.
+func (a *account) worn(d Disc) bool {
+	return slices.ContainsFunc(a.night.Discs, func(o Disc) bool {
+		return (o.Number == d.Number || o.Model == d.Model) && len(o.Bad)+len(o.Shy) > 0
+	})
+}
+
+// reads asks how often the whole of each disc was read. Descriptors and samples
+// are few of its sectors. Where a sector fails, much else is read to drive it
+// out of the drive's cache before it is confirmed.
+func (a *account) reads() {
+	for d, of := range a.night.Discs {
+		if !of.Imageable() {
+			continue
+		}
+		times := make([]int, of.Sectors)
+		reasons, stays := 0, 0
+		for _, x := range a.arrivals {
+			if x.Disc != d {
+				continue
+			}
+			if stays == 0 || of.Recordable() || of.Missing() > 0 {
+				reasons++
+			}
+			if stays++; a.worn(of) {
+				reasons += 4
+			}
+			reasons += x.Asked
+			if a.Interrupted != nil {
+				reasons += a.Interrupted(x)
+			}
+			for _, e := range x.Reads {
+				for l := max(e.Start, 0); l < e.End() && int64(l) < of.Sectors; l++ {
+					times[l]++
+				}
+			}
+		}
+		reasons += a.retries(d)
+		slices.Sort(times)
+		if whole := times[len(times)*4/10]; whole > reasons {
+			a.flaw("%s was read %d times; there were reasons for %d (%d stays)", of.Name(), whole, reasons, stays)
+		}
+	}
+}
