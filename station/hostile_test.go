@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ripstation/catalog"
@@ -169,39 +170,45 @@ func TestEjectByHandInMidRead(t *testing.T) {
 }
 
 func TestTwoCopiesOfOnePressing(t *testing.T) {
-	r := newRig(t)
-	a, b := r.add(simdrive.Options{Serial: "A"}), r.add(simdrive.Options{Serial: "B"})
-	r.start()
-	da, db := slowDisc(t, "PAIR", 63, 400*time.Millisecond), slowDisc(t, "PAIR", 63, 400*time.Millisecond)
-	must(t, a.Insert(da))
-	must(t, b.Insert(db))
-	r.readFar(da)
-	r.readFar(db)
-	for key, item := range map[string]string{"A": "COPY-A", "B": "COPY-B"} {
-		_, err := r.station.Rip(t.Context(), station.Request{Source: key, Item: item})
-		must(t, err)
-	}
-	// The power goes; both go on at once, each with its own.
-	second := r.again(r.bench)
-	second.start()
-	r.bench.SpuriousChange(a)
-	r.bench.SpuriousChange(b)
-	second.ended(1, station.OutcomeDone)
-	second.ended(2, station.OutcomeDone)
-	l, err := second.catalog.List(t.Context(), catalog.Filter{})
-	must(t, err)
-	if len(l) != 2 {
-		t.Fatalf("%d carriers, want 2; the story:\n%s", len(l), second.story())
-	}
-	for _, s := range l {
-		sameAsDisc(t, second.image(s.ID, 1), da)
-		v := second.show(s.ID)
-		if v.Item == nil || *v.Item != "COPY-"+v.Drive.Key {
-			t.Errorf("the disc in drive %s is item %v", v.Drive.Key, v.Item)
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		a, b := r.add(simdrive.Options{Serial: "A"}), r.add(simdrive.Options{Serial: "B"})
+		r.start()
+		da, db := slowDisc(t, "PAIR", 63, 400*time.Millisecond), slowDisc(t, "PAIR", 63, 400*time.Millisecond)
+		for _, d := range []*simdrive.Disc{da, db} { // both are being read until both have their names
+			d.Damage().Slow(400*time.Millisecond, disc.Extent{Start: 5000, Count: 1}, disc.Extent{Start: 5500, Count: 1})
 		}
-	}
-	readOnce(t, da, 1200)
-	readOnce(t, db, 1200)
+		must(t, a.Insert(da))
+		must(t, b.Insert(db))
+		r.readFar(da)
+		r.readFar(db)
+		for key, item := range map[string]string{"A": "COPY-A", "B": "COPY-B"} {
+			if _, err := r.station.Rip(t.Context(), station.Request{Source: key, Item: item}); err != nil {
+				t.Fatalf("%s: %v; the story:\n%s", key, err, r.story())
+			}
+		}
+		// The power goes; both go on at once, each with its own.
+		second := r.again(r.bench)
+		second.start()
+		r.bench.SpuriousChange(a)
+		r.bench.SpuriousChange(b)
+		second.ended(1, station.OutcomeDone)
+		second.ended(2, station.OutcomeDone)
+		l, err := second.catalog.List(t.Context(), catalog.Filter{})
+		must(t, err)
+		if len(l) != 2 {
+			t.Fatalf("%d carriers, want 2; the story:\n%s", len(l), second.story())
+		}
+		for _, s := range l {
+			sameAsDisc(t, second.image(s.ID, 1), da)
+			v := second.show(s.ID)
+			if v.Item == nil || *v.Item != "COPY-"+v.Drive.Key {
+				t.Errorf("the disc in drive %s is item %v", v.Drive.Key, v.Item)
+			}
+		}
+		readOnce(t, da, 1200)
+		readOnce(t, db, 1200)
+	})
 }
 
 // No label of a disc reaches a screen raw.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ripstation/archive"
@@ -81,26 +82,28 @@ func TestLookAlikesStayApart(t *testing.T) {
 // One paused job and two discs of its pressing, in two drives at once: one
 // goes on, the other is a carrier of its own.
 func TestOneJobTwoDrives(t *testing.T) {
-	r := newRig(t)
-	a, b := r.add(simdrive.Options{Serial: "A"}), r.add(simdrive.Options{Serial: "B"})
-	r.start()
-	d, twin := slowDisc(t, "ONE", 92, 300*time.Millisecond), slowDisc(t, "ONE", 92, 300*time.Millisecond)
-	r.paused(a, d)
-	must(t, a.Insert(d))
-	must(t, b.Insert(twin))
-	r.ended(2, station.OutcomeDone)
-	r.ended(3, station.OutcomeDone)
-	l, err := r.catalog.List(t.Context(), catalog.Filter{})
-	must(t, err)
-	if len(l) != 2 {
-		t.Fatalf("%d carriers; the story:\n%s", len(l), r.story())
-	}
-	for _, s := range l {
-		sameAsDisc(t, r.image(s.ID, 1), d)
-	}
-	if n := len(r.notes(word(station.WordPaused))) + len(r.notes(word(station.WordNeedsYou))); n > 0 {
-		t.Errorf("the two were in each other's way:\n%s", r.story())
-	}
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		a, b := r.add(simdrive.Options{Serial: "A"}), r.add(simdrive.Options{Serial: "B"})
+		r.start()
+		d, twin := slowDisc(t, "ONE", 92, 300*time.Millisecond), slowDisc(t, "ONE", 92, 300*time.Millisecond)
+		r.paused(a, d)
+		must(t, a.Insert(d))
+		must(t, b.Insert(twin))
+		r.ended(2, station.OutcomeDone)
+		r.ended(3, station.OutcomeDone)
+		l, err := r.catalog.List(t.Context(), catalog.Filter{})
+		must(t, err)
+		if len(l) != 2 {
+			t.Fatalf("%d carriers; the story:\n%s", len(l), r.story())
+		}
+		for _, s := range l {
+			sameAsDisc(t, r.image(s.ID, 1), d)
+		}
+		if n := len(r.notes(word(station.WordPaused))) + len(r.notes(word(station.WordNeedsYou))); n > 0 {
+			t.Errorf("the two were in each other's way:\n%s", r.story())
+		}
+	})
 }
 
 // A disc of which any copy is in doubt is read again.
@@ -204,21 +207,24 @@ func TestNewRequiredStoreHasNoCopy(t *testing.T) {
 // Two discs of one pressing whose image is incomplete, in two drives at once:
 // one becomes the next version, the other a carrier of its own.
 func TestTwoNextVersionsAtOnce(t *testing.T) {
-	r := newRig(t)
-	a, b := r.add(simdrive.Options{Serial: "A"}), r.add(simdrive.Options{Serial: "B"})
-	r.start()
-	worn := simdrive.PressedCD(iso(t, "WORN", 97, 6000), 6000)
-	worn.Damage().Bad(disc.Extent{Start: 5000, Count: 1})
-	must(t, a.Insert(worn))
-	x := r.ended(1, station.OutcomeIncomplete)
-	r.cleared(x.ID)
-	da, db := slowDisc(t, "WORN", 97, 400*time.Millisecond), slowDisc(t, "WORN", 97, 400*time.Millisecond)
-	must(t, a.Insert(da))
-	r.readFar(da)
-	must(t, b.Insert(db))
-	y, z := r.ended(2, station.OutcomeDone), r.ended(3, station.OutcomeDone)
-	if y.ID == z.ID || y.ID != x.ID && z.ID != x.ID || r.show(x.ID).Image.Version != 2 {
-		t.Errorf("carriers %s, %s, %s", x.ID, y.ID, z.ID)
-	}
-	sameAsDisc(t, r.image(x.ID, 2), da)
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(c *station.Config) { c.ComeBack = time.Nanosecond })
+		a, b := r.add(simdrive.Options{Serial: "A"}), r.add(simdrive.Options{Serial: "B"})
+		r.start()
+		worn := simdrive.PressedCD(iso(t, "WORN", 97, 6000), 6000)
+		worn.Damage().Bad(disc.Extent{Start: 5000, Count: 1})
+		must(t, a.Insert(worn))
+		x := r.ended(1, station.OutcomeIncomplete)
+		r.cleared(x.ID)
+		time.Sleep(time.Second) // longer than ComeBack
+		da, db := slowDisc(t, "WORN", 97, 400*time.Millisecond), slowDisc(t, "WORN", 97, 400*time.Millisecond)
+		must(t, a.Insert(da))
+		r.readFar(da)
+		must(t, b.Insert(db))
+		y, z := r.ended(2, station.OutcomeDone), r.ended(3, station.OutcomeDone)
+		if y.ID == z.ID || y.ID != x.ID && z.ID != x.ID || r.show(x.ID).Image.Version != 2 {
+			t.Errorf("carriers %s, %s, %s", x.ID, y.ID, z.ID)
+		}
+		sameAsDisc(t, r.image(x.ID, 2), da)
+	})
 }

@@ -389,29 +389,31 @@ func TestStillSending(t *testing.T) {
 // Two discs of one pressing in two drives at once: new ones become two carriers
 // that know of each other; held ones are not read, and are two captures.
 func TestTwoOfOnePressingAtOnce(t *testing.T) {
-	r := newRig(t, func(c *station.Config) { c.ComeBack = time.Nanosecond })
-	a, b := r.add(simdrive.Options{Serial: "A"}), r.add(simdrive.Options{Serial: "B"})
-	r.start()
-	da, db := slowDisc(t, "PRESSING", 208, 300*time.Millisecond), slowDisc(t, "PRESSING", 208, 300*time.Millisecond)
-	must(t, a.Insert(da))
-	r.readFar(da)
-	must(t, b.Insert(db))
-	x, y := r.ended(1, station.OutcomeDone), r.ended(2, station.OutcomeDone)
-	r.cleared(x.ID)
-	r.cleared(y.ID)
-	r.carriers(2)
-	sameAsDisc(t, r.image(x.ID, 1), da)
-	sameAsDisc(t, r.image(y.ID, 1), db)
-	r.sameContent(x.ID, 1, y.ID, 1)
-	must(t, a.Insert(da))
-	must(t, b.Insert(db))
-	for n := 3; n <= 4; n++ {
-		r.ended(n, station.OutcomeAlready)
-	}
-	r.carriers(2)
-	if got := append(r.outcomes(x.ID), r.outcomes(y.ID)...); len(got) != 4 || len(r.bags()) != 2 {
-		t.Errorf("captures %q, bags %v", got, r.bags())
-	}
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(c *station.Config) { c.ComeBack = time.Nanosecond })
+		a, b := r.add(simdrive.Options{Serial: "A"}), r.add(simdrive.Options{Serial: "B"})
+		r.start()
+		da, db := slowDisc(t, "PRESSING", 208, 300*time.Millisecond), slowDisc(t, "PRESSING", 208, 300*time.Millisecond)
+		must(t, a.Insert(da))
+		r.readFar(da)
+		must(t, b.Insert(db))
+		x, y := r.ended(1, station.OutcomeDone), r.ended(2, station.OutcomeDone)
+		r.cleared(x.ID)
+		r.cleared(y.ID)
+		r.carriers(2)
+		sameAsDisc(t, r.image(x.ID, 1), da)
+		sameAsDisc(t, r.image(y.ID, 1), db)
+		r.sameContent(x.ID, 1, y.ID, 1)
+		must(t, a.Insert(da))
+		must(t, b.Insert(db))
+		for n := 3; n <= 4; n++ {
+			r.ended(n, station.OutcomeAlready)
+		}
+		r.carriers(2)
+		if got := append(r.outcomes(x.ID), r.outcomes(y.ID)...); len(got) != 4 || len(r.bags()) != 2 {
+			t.Errorf("captures %q, bags %v", got, r.bags())
+		}
+	})
 }
 
 // unsampled is a sector that is no sample of the carrier's first image.
