@@ -5,10 +5,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
+	"ripstation/catalog"
 	"ripstation/disc"
+	"ripstation/internal/simbench"
 	"ripstation/internal/simdrive"
 	"ripstation/station"
 )
@@ -107,5 +110,59 @@ func TestSealedDiscInAnotherDrive(t *testing.T) {
 	must(t, err)
 	if !bytes.Equal(got, want) {
 		t.Errorf("the record in the store is not the catalog's:\n%s\n%s", got, want)
+	}
+}
+
+// A disc that comes for an image which is sealed, after that one's own disc was
+// taken out by hand, may be a further copy of its pressing: its coming is
+// recorded, in whichever drive and after whatever cut.
+func TestDoubleOfASealedDisc(t *testing.T) {
+	for name, c := range map[string]struct {
+		drive        string
+		cut, waiting bool
+	}{
+		"in its drive":                        {drive: "SIM1"},
+		"in another drive":                    {drive: "ANOTHER"},
+		"in its drive, while nothing is sent": {drive: "SIM1", waiting: true},
+		"in its drive after a power cut":      {drive: "SIM1", cut: true},
+		"in another drive after a power cut":  {drive: "ANOTHER", cut: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := &gate{}
+			away := func(c *station.Config) {
+				g.Store = c.Stores[0].Store
+				c.Stores = []station.Store{{Store: g, Required: true}}
+			}
+			r := newRig(t, away)
+			g.shut.Store(true)
+			drives := map[string]*simbench.Slot{"SIM1": r.add(simdrive.Options{Serial: "SIM1"}), "ANOTHER": r.add(simdrive.Options{Serial: "ANOTHER", Model: "OTHER"})}
+			r.start()
+			d, double := simdrive.PressedCD(iso(t, "SEALED", 99, 2000), 2000), simdrive.PressedCD(iso(t, "SEALED", 99, 2000), 2000)
+			must(t, drives["SIM1"].Insert(d))
+			id := r.await(1, word(station.WordWaitStore)).ID
+			drives["SIM1"].ForceOpen()
+			drives["SIM1"].TakeOut()
+			r.await(1, final)
+			if c.cut {
+				r = r.again(r.bench, away)
+				r.start()
+			}
+			n := len(r.notes(final))
+			must(t, drives[c.drive].Insert(double))
+			if c.waiting {
+				r.await(1, word(station.WordStillSending))
+			}
+			g.shut.Store(false)
+			x := r.await(n+1, final)
+			if x.Outcome != station.OutcomeDone && x.Outcome != station.OutcomeAlready || x.ID != id {
+				t.Errorf("the double ended as %q of %s, want %s; the story:\n%s", x.Outcome, x.ID, id, r.story())
+			}
+			if got, want := r.outcomes(id), []catalog.CaptureOutcome{catalog.AlreadyArchived, catalog.Imaged}; !slices.Equal(got, want) {
+				t.Errorf("captures %q, want %q; the story:\n%s", got, want, r.story())
+			}
+			if n := len(r.bags()); n != 1 {
+				t.Errorf("%d bags", n)
+			}
+		})
 	}
 }

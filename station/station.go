@@ -3,6 +3,7 @@
 package station
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -89,7 +90,7 @@ func (s *Station) Run(ctx context.Context) error {
 		s.jobs[j.ID] = j
 	}
 	s.mu.Unlock()
-	slices.SortFunc(jobs, func(a, b *job) int { return a.Created.Compare(b.Created) })
+	slices.SortFunc(jobs, func(a, b *job) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
 	s.batches.takeUp(ctx, jobs) // before a disc could take a place
 	for _, j := range jobs {
 		if err := j.stoppedBefore(); err != nil {

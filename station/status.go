@@ -138,8 +138,8 @@ func (s *Station) Status() Status {
 		}
 	}
 	slices.SortFunc(st.Bays, func(a, b BayStatus) int { return cmp.Compare(a.Drive.Node+a.Drive.Key, b.Drive.Node+b.Drive.Key) })
-	slices.SortFunc(st.Pending, func(a, b PendingStatus) int { return a.Since.Compare(b.Since) })
-	slices.SortFunc(st.Jobs, func(a, b JobStatus) int { return a.Since.Compare(b.Since) })
+	slices.SortFunc(st.Pending, func(a, b PendingStatus) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(st.Jobs, func(a, b JobStatus) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
 	return st
 }
 

@@ -40,6 +40,11 @@ func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Reque
 	if not != nil {
 		return b.already(ctx, d, seen, *not, ask)
 	}
+	if j.step().atLeast(StepRecorded) {
+		if err := b.recordAnew(ctx, j, seen, ask); err != nil {
+			return "", err
+		}
+	}
 	if err := b.s.openUploads(j); err != nil {
 		return "", err
 	}
@@ -57,6 +62,9 @@ func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Reque
 	b.tally(j)
 	b.s.deliver(j) // sends, records, reads back, lets go of the spool; also without a drive
 	if err := b.wait(ctx, j); err != nil {
+		return "", err
+	}
+	if err := b.recordAnew(ctx, j, seen, ask); err != nil {
 		return "", err
 	}
 	return b.farewell(ctx, d, j)

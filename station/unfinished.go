@@ -25,7 +25,7 @@ func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*j
 		if disc.LooksLike(s.identity, f.Identity) == disc.Different {
 			continue
 		}
-		elsewhere := j.nearness(s.ins) == 2
+		elsewhere := j.nearness(s.ins) == 2 || b.anew(f, s)
 		if elsewhere && b.s.stillLies(f.Insertion) {
 			continue // two of one pressing
 		}
@@ -143,8 +143,9 @@ func (b *bay) goOn(j *job, s seen, ask *Request, agree int, elsewhere bool) erro
 	if f.Step.atLeast(StepSealed) && ask != nil && ask.Item != "" && f.Carrier.Item == "" {
 		b.s.say(Notice{ID: j.ID, Word: WordIdentityNeeded, Text: fmt.Sprintf("its image was sealed before; item %q is not in its record", ask.Item), Hint: annotateHint(j.ID)})
 	}
-	batch := b.s.batches.of(s.ins)
+	batch, anew := b.s.batches.of(s.ins), b.anew(f, s)
 	err := j.update(func(f *jobFile) {
+		f.Anew = f.Anew || anew
 		f.Insertion = s.ins
 		if elsewhere && f.Batch == "" {
 			f.Batch = batch

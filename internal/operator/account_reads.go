@@ -10,6 +10,20 @@ func (a *account) worn(d Disc) bool {
 	})
 }
 
+// left is how many readings of a disc's doubles may have been broken off: one
+// of which nobody has said which item it is can be gone on with by this disc.
+func (a *account) left(d int) (n int) {
+	for _, x := range a.arrivals {
+		if x.Disc == d || a.disc(x.Disc).Content() != a.disc(d).Content() {
+			continue
+		}
+		if !x.Ejected || x.Asked > 0 || a.Interrupted != nil && a.Interrupted(x) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // reads asks how often the whole of each disc was read. Descriptors and samples
 // are few of its sectors. Where a sector fails, much else is read to drive it
 // out of the drive's cache before it is confirmed.
@@ -40,7 +54,7 @@ func (a *account) reads() {
 				}
 			}
 		}
-		reasons += a.retries(d)
+		reasons += a.retries(d) + a.left(d)
 		slices.Sort(times)
 		if whole := times[len(times)*4/10]; whole > reasons {
 			a.flaw("%s was read %d times; there were reasons for %d (%d stays)", of.Name(), whole, reasons, stays)

@@ -1,0 +1,63 @@
+package station
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"ripstation/catalog"
+)
+
+// anew reports whether a disc came after the image of a job that it belongs to
+// was sealed: it was seen to leave the drive, or comes in another one. It may be
+// the same disc or a further copy of its pressing, which no drive can tell from
+// it. One that lay in its drive while the station was stopped never left it, as
+// far as anybody knows.
+func (b *bay) anew(f jobFile, s seen) bool {
+	if !f.Step.atLeast(StepSealed) {
+		return false
+	}
+	b.mu.Lock()
+	atStart := b.atStart
+	b.mu.Unlock()
+	last := f.Captures[len(f.Captures)-1].Insertion
+	same := last == s.ins || slices.Contains(b.stayed, last)
+	lay := last.DriveKey == s.ins.DriveKey && (atStart == s.ins || slices.Contains(b.stayed, atStart))
+	return !same && !lay
+}
+
+// recordAnew records the coming of such a disc, once: a capture of its carrier
+// that gave no image. The record has to be in the catalog by then.
+func (b *bay) recordAnew(ctx context.Context, j *job, s seen, ask *Request) error {
+	f := j.file()
+	if !f.Anew {
+		return nil
+	}
+	id := f.ID
+	if f.Compare.needless() {
+		id = f.Compare.Equal.Carrier
+	}
+	who, err := b.s.cfg.Catalog.Carrier(ctx, id)
+	if err != nil {
+		return err
+	}
+	cap := b.capture(s, ask)
+	cap.ID = s.insertionID("capture")
+	cap.Outcome, cap.Ended = catalog.AlreadyArchived, time.Now().UTC()
+	cap.Reason = fmt.Sprintf("its image, version %d, was in the spool and on its way: descriptors and sample sectors agree with it", f.ImageVersion)
+	carrier := carrierInfo(ask)
+	carrier.ID = id
+	needs, events := b.s.said(ask, s.drive, id, who.Item != "")
+	if who.Item == "" {
+		carrier, needs, events = unnamed(carrier, needs, events, b.event(catalog.EventModify, catalog.EventWarning, "", cap, id))
+	}
+	err = b.s.recordAttempt(ctx, catalog.Attempt{
+		Carrier: carrier, Disc: s.disc, Identity: s.identity, Capture: cap, Needs: needs,
+		Events: append([]catalog.Event{b.event(catalog.EventCapture, catalog.EventSuccess, "already archived: "+cap.Reason, cap, id)}, events...),
+	})
+	if err != nil {
+		return err
+	}
+	return b.s.untilRecorded(ctx, j.ID, func() error { return j.update(func(f *jobFile) { f.Anew = false }) })
+}
