@@ -95,7 +95,7 @@ var sections = []section{
 		from: []from{{"station", "batch*.go", inStation}, {"catalog", "batch*.go", reasons}, {"internal/carrierlist", "*.go", failures},
 			{"cmd/ripstation", "verb_batch.go report_batch.go books_batch.go", failures}}},
 	{title: "What wants you", intro: "The reasons that `review`, `status`, `list` and `show` give, and the answers to `retry`, `accept`, `reject`, `annotate`, `note` and `photo`.",
-		from: []from{{"station", "review.go aside.go retry.go retention.go mail*.go unfinished.go known.go release.go alike.go already.go compared.go content.go drivename.go", inStation},
+		from: []from{{"station", "review.go aside.go retry.go retention.go mail*.go unfinished.go known.go release.go alike.go already.go anew.go compared.go content.go drivename.go", inStation},
 			{"station", "job.go", func(s Sentence) bool { return s.Call == "" && inStation(s) }},
 			{"catalog", "decide.go annotate.go carrier.go retry.go notread.go wanted.go added.go", reasons},
 			{"cmd/ripstation", "verb_review.go verb_retry.go verb_decide.go verb_annotate.go verb_note.go verb_photo.go books_people.go", failures},

@@ -8,6 +8,8 @@ var ofReview = []remedy{
 		"part of the reason why a disc was not read", "Nothing."},
 	{"the same … as version …: descriptors and … sample sectors agree",
 		"why a disc was not read", "Nothing."},
+	{"its image, version …, was in the spool and on its way: descriptors and sample sectors agree with it",
+		"why a disc was not read that came for a sealed image", "Nothing."},
 	{"it looks the same as …, version …: descriptors and … sample sectors agree",
 		"why a disc of another item was not read", "Look at both discs. To have it read: `ripstation retry ID --drive DRIVE`; to leave it so: `ripstation accept ID --reason TEXT`."},
 	{"job folder …: …",
