@@ -190,7 +190,7 @@ func (as *arrivals) none(a *arrival, j *job, who catalog.CarrierInfo) {
 	own := words{Item: who.Item, Title: who.Title, Part: who.Part, Parts: who.Parts, Side: who.Side}
 	switch {
 	case as.open[a.n] == nil:
-	case who.Item == "":
+	case who.Item == "", !as.rounds.Meant(time.Now(), a.n, own.covers):
 		as.rounds.Doubt(a.n)
 	default:
 		as.meant(a, own)

@@ -318,7 +318,7 @@ var causes = map[pairing.Cause]string{
 	pairing.NoScan:    "more discs came than were scanned",
 	pairing.ManyScans: "more than one scan waited when a disc came",
 	pairing.NoArrival: "a scan beside it got no disc in its time",
-	pairing.Doubtful:  "a disc came back that nobody has named, and the scan may have been meant for it",
+	pairing.Doubtful:  "a disc came back, or one that is like it, and the scan may have been meant for it",
 }
 
 // because is a reason with the codes that waited.

@@ -63,15 +63,22 @@ func codes(diary []Entry, all []*Arrival) {
 			next++
 			current[e.Drive] = a
 			waiting, at[e.Drive] = fresh(waiting, e.At), fresh(at[e.Drive], e.At)
+			// A scan that named the drive takes its disc out of every round.
+			named := slices.ContainsFunc(at[e.Drive], func(s scanned) bool { return e.At.Sub(s.at) < surely })
 			for _, s := range waiting {
-				if !slices.ContainsFunc(waiting, func(w scanned) bool { return w.code != s.code && !w.left && e.At.Sub(w.at) < surely }) {
+				if !named && !slices.ContainsFunc(waiting, func(w scanned) bool { return w.code != s.code && !w.left && e.At.Sub(w.at) < surely }) {
 					may(a, s.code)
 				}
 			}
 			for _, s := range at[e.Drive] {
 				may(a, s.code)
 			}
-			if !a.Again {
+			switch {
+			case a.Again:
+			case named:
+				at[e.Drive] = nil
+				continue
+			default:
 				waiting, at[e.Drive] = nil, nil
 			}
 			for i := range waiting {

@@ -154,6 +154,14 @@ func (r *Rounds) Name(now time.Time, id ID, means func(code string) bool) []ID {
 	return r.Drop(now, means)
 }
 
+// Meant reports whether a scan waits whose code means that, when an arrival is
+// taken for none.
+func (r *Rounds) Meant(now time.Time, id ID, means func(code string) bool) bool {
+	without := Rounds{Rules: r.Rules, floor: r.floor, log: slices.Clone(r.log)}
+	without.Withdraw(id)
+	return slices.ContainsFunc(without.replay(now).waiting, func(w wait) bool { return means(w.code) })
+}
+
 // Drop takes out the scans that wait and whose code means what was said again
 // in another way.
 func (r *Rounds) Drop(now time.Time, means func(code string) bool) (ids []ID) {
