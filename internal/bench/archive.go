@@ -65,7 +65,7 @@ func benchArchive(ctx context.Context, s settings) (sec section, err error) {
 	if s.quick {
 		b.cases = quickArchive
 	}
-	for _, tool := range []string{"ddrescue", "aws", "eject", "gcc", "basenc", "split"} {
+	for _, tool := range []string{"ddrescue", debianAWS, "eject", "gcc", "basenc", "split"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return sec, fmt.Errorf("%s is missing; install the Debian packages gddrescue, awscli, eject, gcc and coreutils: %w", tool, err)
 		}
@@ -321,7 +321,7 @@ func (b *archiveBench) say(format string, args ...any) {
 
 // tools are the versions of what was measured against, and of the server.
 func (b *archiveBench) tools(ctx context.Context) (all []string) {
-	for _, argv := range [][]string{{"ddrescue", "--version"}, {b.rclone, "version"}, {"aws", "--version"}, {"sha512sum", "--version"}} {
+	for _, argv := range [][]string{{"ddrescue", "--version"}, {b.rclone, "version"}, {debianAWS, "--version"}, {"sha512sum", "--version"}} {
 		out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).Output()
 		if err != nil {
 			out = []byte(filepath.Base(argv[0]) + " of unknown version")
