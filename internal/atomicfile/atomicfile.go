@@ -33,7 +33,7 @@ func Write(path string, perm fs.FileMode, fill func(io.Writer) error) (err error
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*"+tempSuffix)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return fmt.Errorf("write %s: %w", path, unnamed(err))
 	}
 	tmp := f.Name()
 	defer func() {
@@ -52,13 +52,22 @@ func Write(path string, perm fs.FileMode, fill func(io.Writer) error) (err error
 		err = cerr
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return fmt.Errorf("write %s: %w", path, unnamed(err))
 	}
 	if err := os.Rename(tmp, path); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	tmp = ""
 	return SyncDir(dir)
+}
+
+// unnamed is an error without the name of the temporary file, which says nothing
+// to anybody.
+func unnamed(err error) error {
+	if e, ok := err.(*fs.PathError); ok && filepath.Ext(e.Path) == tempSuffix {
+		return e.Err
+	}
+	return err
 }
 
 // Rename moves a file or folder within one file system and syncs both folders

@@ -113,6 +113,17 @@ func TestWriteErrorsNameThePath(t *testing.T) {
 	if err := WriteFile(p, nil, 0o600); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), p) {
 		t.Errorf("got %v", err)
 	}
+	p = filepath.Join(t.TempDir(), "f")
+	err := Write(p, 0o600, func(w io.Writer) error {
+		if err := w.(io.Closer).Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := w.Write([]byte("x"))
+		return err
+	})
+	if !errors.Is(err, os.ErrClosed) || !strings.HasPrefix(err.Error(), "write "+p+": ") || strings.Contains(err.Error(), tempSuffix) {
+		t.Errorf("the temporary file's name says nothing to anybody: %v", err)
+	}
 }
 
 func TestMkdirAll(t *testing.T) {
