@@ -15,20 +15,7 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h notRead, ask *Requ
 	if h.other {
 		return b.looksTheSame(ctx, d, s, h, ask)
 	}
-	cap := b.capture(s, ask)
-	cap.ID = s.insertionID("capture")
-	cap.Outcome, cap.Ended = catalog.AlreadyArchived, time.Now().UTC()
-	cap.Reason = h.agreement()
-	carrier := carrierInfo(ask) // the catalog keeps what it has, and asks a person where this says otherwise
-	carrier.ID = h.CarrierID
-	needs, events := b.s.said(ask, s.drive, h.CarrierID, h.who.Item != "")
-	if h.who.Item == "" {
-		carrier, needs, events = unnamed(carrier, needs, events, b.event(catalog.EventModify, catalog.EventWarning, "", cap, h.CarrierID))
-	}
-	err := b.s.recordAttempt(ctx, catalog.Attempt{
-		Carrier: carrier, Disc: s.disc, Identity: s.identity, Capture: cap, Needs: needs,
-		Events: append([]catalog.Event{b.event(catalog.EventCapture, catalog.EventSuccess, "already archived: "+cap.Reason, cap, h.CarrierID)}, events...),
-	})
+	needs, err := b.recordAlready(ctx, s, ask, h.CarrierID, h.who.Item != "", h.agreement())
 	if err != nil {
 		return "", err
 	}
@@ -60,6 +47,26 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h notRead, ask *Requ
 		b.sayFlip(flip, h.CarrierID)
 	}
 	return out, nil
+}
+
+// recordAlready records that a disc came of which enough is held: a capture that
+// gave no image. named says whether its carrier has an item. It gives what a
+// person is asked for it.
+func (b *bay) recordAlready(ctx context.Context, s seen, ask *Request, id string, named bool, reason string) ([]catalog.Need, error) {
+	cap := b.capture(s, ask)
+	cap.ID = s.insertionID("capture")
+	cap.Outcome, cap.Ended = catalog.AlreadyArchived, time.Now().UTC()
+	cap.Reason = reason
+	carrier := carrierInfo(ask) // the catalog keeps what it has, and asks a person where this says otherwise
+	carrier.ID = id
+	needs, events := b.s.said(ask, s.drive, id, named)
+	if !named {
+		carrier, needs, events = unnamed(carrier, needs, events, b.event(catalog.EventModify, catalog.EventWarning, "", cap, id))
+	}
+	return needs, b.s.recordAttempt(ctx, catalog.Attempt{
+		Carrier: carrier, Disc: s.disc, Identity: s.identity, Capture: cap, Needs: needs,
+		Events: append([]catalog.Event{b.event(catalog.EventCapture, catalog.EventSuccess, "already archived: "+cap.Reason, cap, id)}, events...),
+	})
 }
 
 // unnamed is what is taken over of a disc that is the same as one which nobody

@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
-
-	"ripstation/catalog"
 )
 
 // anew reports whether a disc came after the image of a job that it belongs to
@@ -42,21 +39,8 @@ func (b *bay) recordAnew(ctx context.Context, j *job, s seen, ask *Request) erro
 	if err != nil {
 		return err
 	}
-	cap := b.capture(s, ask)
-	cap.ID = s.insertionID("capture")
-	cap.Outcome, cap.Ended = catalog.AlreadyArchived, time.Now().UTC()
-	cap.Reason = fmt.Sprintf("its image, version %d, was in the spool and on its way: descriptors and sample sectors agree with it", f.ImageVersion)
-	carrier := carrierInfo(ask)
-	carrier.ID = id
-	needs, events := b.s.said(ask, s.drive, id, who.Item != "")
-	if who.Item == "" {
-		carrier, needs, events = unnamed(carrier, needs, events, b.event(catalog.EventModify, catalog.EventWarning, "", cap, id))
-	}
-	err = b.s.recordAttempt(ctx, catalog.Attempt{
-		Carrier: carrier, Disc: s.disc, Identity: s.identity, Capture: cap, Needs: needs,
-		Events: append([]catalog.Event{b.event(catalog.EventCapture, catalog.EventSuccess, "already archived: "+cap.Reason, cap, id)}, events...),
-	})
-	if err != nil {
+	reason := fmt.Sprintf("its image, version %d, was in the spool and on its way: descriptors and sample sectors agree with it", f.ImageVersion)
+	if _, err := b.recordAlready(ctx, s, ask, id, who.Item != "", reason); err != nil {
 		return err
 	}
 	return b.s.untilRecorded(ctx, j.ID, func() error { return j.update(func(f *jobFile) { f.Anew = false }) })
