@@ -121,7 +121,7 @@ func (s *Station) leaveOut(ctx context.Context, j *job) error {
 			if err := j.delivery(st.Name(), func(d *delivery) { d.State, d.Detail = c.State, detail }); err != nil {
 				return err
 			}
-			s.say(Notice{ID: j.ID, Word: WordNeedsYou, Text: "no copy in " + st.Name() + ": " + detail, Hint: "copy the bag there from another store"})
+			s.say(Notice{ID: j.ID, Word: WordNeedsYou, Text: "no copy in " + st.Name() + ": " + detail, Hint: fmt.Sprintf("when that store has room and answers: ripstation repair %.8s --to %s", j.ID, st.Name())})
 		}
 	}
 	return nil

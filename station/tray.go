@@ -184,11 +184,35 @@ func (b *bay) keptBefore(ins disc.Insertion, ask *Request) *kept {
 	return k
 }
 
+// keptHere is the disc that is held here. Of one that was held before the
+// station was started anew, on a machine that ran on, the catalog has the samples.
+func (b *bay) keptHere(ctx context.Context, s seen) (*kept, error) {
+	row := b.s.books.row(b.info().Key).Kept
+	if b.kept != nil || row == nil || row.Insertion.BootID != s.ins.BootID {
+		return b.kept, nil
+	}
+	alike, err := b.s.cfg.Catalog.Candidates(ctx, s.identity)
+	if err != nil && !errors.Is(err, catalog.ErrDamaged) {
+		return nil, err
+	}
+	for _, h := range alike {
+		if h.CarrierID == row.ID {
+			k := *row
+			k.identity = h.Identity
+			return &k, nil
+		}
+	}
+	return nil, nil
+}
+
 // stillHeld gives the disc that is held here if the drive still has it: a
 // media change that did not happen must not have it read, or ejected, after
 // all.
 func (b *bay) stillHeld(ctx context.Context, d Drive, s seen, ask *Request) (*kept, error) {
-	k := b.kept
+	k, err := b.keptHere(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	b.kept = nil // only if it is the same disc
 	if k == nil || ask != nil || disc.LooksLike(k.identity, s.identity) == disc.Different {
 		return nil, nil

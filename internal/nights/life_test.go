@@ -69,6 +69,8 @@ type life struct {
 	mu      sync.Mutex  // guards jam, shutter and racked
 	racked  []string    // carriers that were given back pending
 	said    []string    // what seen has noted; tick alone uses it
+	// proven is when copies had been read back before a repair read them again.
+	proven map[string]*time.Time
 }
 
 func newLife(dir string) *life { return &life{dir: dir, end: make(chan string, 8)} }
@@ -127,6 +129,9 @@ func (l *life) live(ctx context.Context) error {
 	case <-over:
 	}
 	if err := l.settle(ctx); err != nil {
+		return err
+	}
+	if err := l.repair(ctx); err != nil {
 		return err
 	}
 	status := l.station.Status()

@@ -73,6 +73,48 @@ func (l *life) outline(ctx context.Context) (string, error) {
 	return s.String(), nil
 }
 
+// repair does what a person is told to do of images that had to leave a spool
+// without room before a best-effort store had them.
+func (l *life) repair(ctx context.Context) error {
+	var ids []string
+	for c, err := range l.catalog.AllCopies(ctx) {
+		if err != nil {
+			return err
+		}
+		if c.State == catalog.Missing && strings.Contains(c.Detail, "others needed the room") && !slices.Contains(ids, c.CarrierID) {
+			ids = append(ids, c.CarrierID)
+		}
+	}
+	var stores []archive.Store
+	for _, w := range l.stores {
+		stores = append(stores, w.Dir)
+	}
+	l.proven = map[string]*time.Time{}
+	for _, id := range ids {
+		for c, err := range l.catalog.AllCopies(ctx) {
+			if err != nil {
+				return err
+			}
+			if c.CarrierID == id && c.State == catalog.ReadBack {
+				l.proven[fmt.Sprint(id, c.Version, c.Store)] = c.ReadBackAt
+			}
+		}
+		report, err := audit.Repair(ctx, audit.RepairConfig{Catalog: l.catalog, Stores: stores, CarrierID: id})
+		if err != nil {
+			return err
+		}
+		for _, c := range report.Copies {
+			if !c.Whole() {
+				return fmt.Errorf("the copy of %s in %s was not made good: %s%s", id, c.Store, c.Failed, c.Refused)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	return l.settle(ctx)
+}
+
 // morning is what must be so when the station has been stopped.
 type morning struct {
 	*life
@@ -345,7 +387,11 @@ func (m *morning) image(ctx context.Context, c *catalog.Catalog, id string, vers
 			m.flaw("carrier %s, version %d: every fault is over, and the copy in %s is %v", id, version, w.Name(), copies)
 			continue
 		}
-		all = append(all, operator.Image{Store: w.Name(), Version: version, State: r.Image.State, Missing: r.Image.Sectors.Missing(), Stored: copies[i].StoredAt, ReadBack: copies[i].ReadBackAt, Bytes: func() ([]byte, error) {
+		proven, again := m.proven[fmt.Sprint(id, version, w.Name())]
+		if !again {
+			proven = copies[i].ReadBackAt
+		}
+		all = append(all, operator.Image{Store: w.Name(), Version: version, State: r.Image.State, Missing: r.Image.Sectors.Missing(), Stored: copies[i].StoredAt, ReadBack: proven, Bytes: func() ([]byte, error) {
 			f, err := w.Dir.Read(ctx, fmt.Sprintf("%s/v%d/data/image.iso", id, version), 0, -1)
 			if err != nil {
 				return nil, err

@@ -241,6 +241,9 @@ func (a *account) mostBags(d int) (n int) {
 			n += x.Asked
 			if again {
 				n += boots(x) // nobody knows what was done at the drive while the machine was off
+				if a.Interrupted != nil {
+					n += a.Interrupted(x) // or while the drive had left the bus
+				}
 			}
 		}
 	}
