@@ -25,7 +25,7 @@ func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*j
 		if disc.LooksLike(s.identity, f.Identity) == disc.Different {
 			continue
 		}
-		elsewhere := j.nearness(s.ins) == 2 || b.anew(f, s)
+		elsewhere := j.nearness(s.ins) == 2
 		if elsewhere && b.s.stillLies(f.Insertion) {
 			continue // two of one pressing
 		}
