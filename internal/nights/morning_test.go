@@ -494,11 +494,12 @@ func (m *morning) inserted(id string) (ins disc.Insertion, drive int) {
 	return j.Insertion, m.driveOf(j.Insertion.DriveKey)
 }
 
-// lies reports whether a job's disc is in its drive. The bay may show the
-// carrier that the disc turned out to be.
+// lies reports whether a job's disc is in its drive, whatever else the drive has
+// called it since. The bay may show the carrier that the disc turned out to be.
 func (m *morning) lies(id string) bool {
 	ins, drive := m.inserted(id)
-	return drive >= 0 && m.bench.Key(m.slots[drive]) == ins && m.slots[drive].Tray() != disc.TrayOpen && m.slots[drive].Tray() != disc.TrayEmpty
+	return drive >= 0 && m.slots[drive].Tray() != disc.TrayOpen && m.slots[drive].Tray() != disc.TrayEmpty &&
+		slices.ContainsFunc(operator.Arrivals(m.hand.Diary()), func(x *operator.Arrival) bool { return x.To.IsZero() && slices.Contains(x.Insertions, ins) })
 }
 
 // leftInSpool looks at what is left in it: jobs that wait for their discs, and
