@@ -180,15 +180,15 @@ func (b *bay) keptBefore(ins disc.Insertion, ask *Request) *kept {
 	if k == nil || k.Insertion != ins || ask != nil {
 		return nil
 	}
+	b.kept = k
 	b.notice(k.notice())
 	return k
 }
 
-// keptHere is the disc that is held here. Of one that was held before the
-// station was started anew, on a machine that ran on, the catalog has the samples.
+// keptHere is the disc that is held here. Of one that was held when the station
+// started, the catalog has the samples.
 func (b *bay) keptHere(ctx context.Context, s seen) (*kept, error) {
-	row := b.s.books.row(b.info().Key).Kept
-	if b.kept != nil || row == nil || row.Insertion.BootID != s.ins.BootID {
+	if b.kept == nil || b.kept.identity.Medium != "" {
 		return b.kept, nil
 	}
 	alike, err := b.s.cfg.Catalog.Candidates(ctx, s.identity)
@@ -196,8 +196,8 @@ func (b *bay) keptHere(ctx context.Context, s seen) (*kept, error) {
 		return nil, err
 	}
 	for _, h := range alike {
-		if h.CarrierID == row.ID {
-			k := *row
+		if h.CarrierID == b.kept.ID {
+			k := *b.kept
 			k.identity = h.Identity
 			return &k, nil
 		}
