@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -159,6 +160,40 @@ func TestRoomIsMade(t *testing.T) {
 	}
 	if n := open(t, r.dir); n != 0 {
 		t.Errorf("%d files of the spool that were deleted are still open: their room is not free", n)
+	}
+}
+
+// mute is a store that takes, and gives nothing back.
+type mute struct{ archive.Store }
+
+func (mute) Read(context.Context, string, int64, int64) (io.ReadCloser, error) {
+	return nil, errors.New("connection refused")
+}
+
+// What a best-effort store has accepted and not given back yet is told when the
+// image leaves, and told as no more than that.
+func TestRoomIsMadeBeforeTheReadBack(t *testing.T) {
+	r := newRig(t)
+	r.withSecond(false, func(s archive.Store) archive.Store { return mute{s} })
+	drive := r.add(simdrive.Options{})
+	r.start()
+	must(t, drive.Insert(simdrive.PressedCD(iso(t, "UNREAD", 85, 2000), 2000)))
+	x := r.await(1, final)
+	r.await(1, word(station.WordReadBack))
+	r.await(1, func(n station.Notice) bool {
+		return n.Word == station.WordWaitStore && strings.Contains(n.Text, "read back")
+	})
+	for end := time.Now().Add(patience); !r.station.MakeRoom(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no room was made")
+		}
+	}
+	r.cleared(x.ID)
+	if c := r.copyIn(x.ID, "usb"); c.State != catalog.Stored {
+		t.Errorf("the catalog says of the copy: %+v", c)
+	}
+	if n := r.await(1, word(station.WordNeedsYou)); n.ID != x.ID || !strings.Contains(n.Text, "usb was accepted, and not read back") {
+		t.Errorf("told: %s -> %s", n.Text, n.Hint)
 	}
 }
 

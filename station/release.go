@@ -105,10 +105,19 @@ func (j *job) requiredProven(stores []Store) bool {
 }
 
 // leaveOut tells, and has the catalog say, which best-effort stores have no
-// copy when an image leaves the spool before its time.
+// copy when an image leaves the spool before its time. A copy that was
+// accepted and not read back yet stays what it is.
 func (s *Station) leaveOut(ctx context.Context, j *job) error {
 	const detail = "the image left the spool before it was sent here: others needed the room"
 	for _, st := range s.cfg.Stores {
+		if c := j.copyOf(st.Name()); !st.Required && c.stored() && !st.proves(c.State) {
+			// That it was accepted may not have come to the catalog before it was broken off.
+			if err := s.noteStored(ctx, j, c, st.proof()); err != nil {
+				return err
+			}
+			s.say(Notice{ID: j.ID, Word: WordNeedsYou, Text: "the copy in " + st.Name() + " was accepted, and not read back: the image left the spool before that, since others needed the room",
+				Hint: fmt.Sprintf("read it when there is time: ripstation verify %.8s --store %s", j.ID, st.Name())})
+		}
 		if c := j.copyOf(st.Name()); !st.Required && !c.stored() && c.State != catalog.Missing {
 			c.State, c.Detail = catalog.Damaged, detail // the way from queued to missing
 			if err := s.noteCopy(ctx, j, c, s.copyEvent(j, c, catalog.EventReplication, catalog.EventFail, detail)); err != nil {

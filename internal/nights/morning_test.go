@@ -74,14 +74,23 @@ func (l *life) outline(ctx context.Context) (string, error) {
 }
 
 // repair does what a person is told to do of images that had to leave a spool
-// without room before a best-effort store had them.
+// without room before a best-effort store had them, or had given them back.
 func (l *life) repair(ctx context.Context) error {
+	all, err := notes[told](l.path(noticesFile))
+	if err != nil {
+		return err
+	}
+	unread := map[string]bool{}
+	for _, n := range all {
+		unread[n.ID] = unread[n.ID] || strings.Contains(n.Text, "was accepted, and not read back")
+	}
 	var ids []string
 	for c, err := range l.catalog.AllCopies(ctx) {
 		if err != nil {
 			return err
 		}
-		if c.State == catalog.Missing && strings.Contains(c.Detail, "others needed the room") && !slices.Contains(ids, c.CarrierID) {
+		left := c.State == catalog.Missing && strings.Contains(c.Detail, "others needed the room") || c.State == catalog.Stored && unread[c.CarrierID]
+		if left && !slices.Contains(ids, c.CarrierID) {
 			ids = append(ids, c.CarrierID)
 		}
 	}
