@@ -169,7 +169,7 @@ func (o *soak) over(f *running) {
 	case storeSlow:
 		o.proxy.Slow(0)
 	case spoolFull:
-		o.must("rm", fillFile)
+		o.must("rm", "-f", fillFile) // a power cut may have taken it
 	case driveHangs: // by a power cycle, as the hint says
 		o.cycle(f.slot)
 		f.slot.hung = false

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"ripstation/station"
 )
 
@@ -24,8 +26,13 @@ type Client struct {
 	path string
 }
 
+// answersWithin is how long a station may take to say which program it is.
+var answersWithin = 20 * time.Second
+
 // Dial looks whether a station answers on the socket. ErrNotRunning when none
-// does: no file, or a file that nobody listens on.
+// does: no file, or a file that nobody listens on. A process that was killed
+// while a drive holds it in the kernel still listens, and answers nobody: that
+// is ErrNoAnswer.
 func Dial(ctx context.Context, path string) (*Client, error) {
 	var d net.Dialer
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -34,8 +41,10 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 		return d.DialContext(ctx, "unix", path)
 	}
 	c, err := dial(ctx, "", "")
+	pid := 0
 	switch {
 	case err == nil:
+		pid = listener(c)
 		if err := c.Close(); err != nil {
 			return nil, err
 		}
@@ -46,7 +55,35 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 	default:
 		return nil, fmt.Errorf("speak to the station: %w", err)
 	}
-	return &Client{path: path, http: &http.Client{Transport: &http.Transport{DialContext: dial, DisableCompression: true}}}, nil
+	client := &Client{path: path, http: &http.Client{Transport: &http.Transport{DialContext: dial, DisableCompression: true}}}
+	asked, cancel := context.WithTimeout(ctx, answersWithin)
+	defer cancel()
+	if _, err := client.Version(asked); err != nil && ctx.Err() == nil && asked.Err() != nil {
+		client.Close()
+		return nil, fmt.Errorf("socket %s: process %d has it open: %w in %s; it is ending, or hangs with a drive in the kernel: switch that drive off and on, or wait, and say it again", path, pid, ErrNoAnswer, answersWithin)
+	}
+	return client, nil
+}
+
+// listener is the process that listens at the other end, 0 when that is not known.
+func listener(c net.Conn) int {
+	u, ok := c.(*net.UnixConn)
+	if !ok {
+		return 0
+	}
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	pid := 0
+	if err := raw.Control(func(fd uintptr) {
+		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+			pid = int(cred.Pid)
+		}
+	}); err != nil {
+		return 0
+	}
+	return pid
 }
 
 // Close lets go of idle connections.

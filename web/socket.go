@@ -19,6 +19,9 @@ var ErrRunning = errors.New("a station is already running")
 // ErrNotRunning says that nobody answers on the socket.
 var ErrNotRunning = errors.New("no station is running")
 
+// ErrNoAnswer says that somebody listens on the socket and does not answer.
+var ErrNoAnswer = errors.New("the station does not answer")
+
 // socket is a listener that holds its lock and takes its file away.
 type socket struct {
 	net.Listener

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/user"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestSocketIsForUserAndGroup(t *testing.T) {
@@ -141,7 +143,7 @@ func TestOneOfManyGetsAStaleSocket(t *testing.T) {
 		if len(got) != 1 {
 			t.Errorf("%d of %d stations got the socket", len(got), n)
 		}
-		if c, err := Dial(context.Background(), p); err != nil {
+		if c, err := net.Dial("unix", p); err != nil {
 			t.Errorf("nobody answers on the socket: %v", err)
 		} else {
 			c.Close()
@@ -151,5 +153,27 @@ func TestOneOfManyGetsAStaleSocket(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+// A station that was killed, and that a drive holds in the kernel, listens on
+// and answers nobody: that is told, with its process, and not waited for.
+func TestStationThatDoesNotAnswer(t *testing.T) {
+	answersWithin = 50 * time.Millisecond
+	t.Cleanup(func() { answersWithin = 20 * time.Second })
+	p := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, err = Dial(t.Context(), p)
+	if !errors.Is(err, ErrNoAnswer) || errors.Is(err, ErrNotRunning) || !strings.Contains(err.Error(), fmt.Sprintf("process %d has it open", os.Getpid())) {
+		t.Errorf("Dial: %v", err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("the person has gone"))
+	if _, err := Dial(ctx, p); errors.Is(err, ErrNoAnswer) {
+		t.Errorf("a caller who gave up is told: %v", err)
 	}
 }

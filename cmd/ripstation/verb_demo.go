@@ -100,8 +100,11 @@ func (a *app) demo(ctx context.Context, dir, image string) error {
 	if err != nil {
 		return err
 	}
-	if c, err := web.Dial(ctx, filepath.Join(abs, "ripstation.sock")); err == nil {
+	c, err := web.Dial(ctx, filepath.Join(abs, "ripstation.sock"))
+	if err == nil {
 		c.Close()
+	}
+	if err == nil || errors.Is(err, web.ErrNoAnswer) {
 		return fmt.Errorf("a station is running in %s; wait for its end or stop it, or name another folder with --dir", abs)
 	}
 	config, err := freshDemo(abs)

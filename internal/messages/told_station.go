@@ -78,6 +78,8 @@ var ofStation = []remedy{
 		"the command needs one, or found none to speak to", "Start it: `ripstation run`."},
 	{"no station is running",
 		"the command needs one, or found none to speak to", "Start it: `ripstation run`."},
+	{"the station does not answer",
+		"somebody listens on its socket and says nothing", "A drive that hangs may hold its process in the kernel: switch that drive off and on, or wait, and say it again."},
 	{"… …: the station answered … and nothing more",
 		"", "Look into the station's log."},
 	{"… …: the station's answer is not what was expected: …",
