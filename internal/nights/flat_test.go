@@ -158,10 +158,10 @@ func TestInsertionsLeaveNothingBehind(t *testing.T) {
 	})
 }
 
-// kindOf is the disc of an insertion: new ones, one that is known, and some that
+// kindOf is the disc of an insertion: new ones of many sizes, one that is known, and some that
 // no image is made of.
 func kindOf(i int) operator.Disc {
-	d := operator.Disc{Number: i, Model: i, Kind: operator.Pressed, Label: fmt.Sprintf("V%d", i), Seed: uint64(i+1) << 8, Sectors: 210}
+	d := operator.Disc{Number: i, Model: i, Kind: operator.Pressed, Label: fmt.Sprintf("V%d", i), Seed: uint64(i+1) << 8, Sectors: 210 + int64(i%211)}
 	switch i % 11 {
 	case 0, 4: // new, pressed
 	case 8:
@@ -173,7 +173,7 @@ func kindOf(i int) operator.Disc {
 	case 6:
 		d.Kind = operator.Blank
 	default:
-		d.Number, d.Label, d.Seed = 0, "V0", 1<<8
+		d.Number, d.Label, d.Seed, d.Sectors = 0, "V0", 1<<8, 210
 	}
 	return d
 }
