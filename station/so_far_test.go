@@ -2,10 +2,12 @@ package station_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -162,6 +164,53 @@ func TestDoubleOfASealedDisc(t *testing.T) {
 			}
 			if n := len(r.bags()); n != 1 {
 				t.Errorf("%d bags", n)
+			}
+		})
+	}
+}
+
+// A power cut can take all that was read of a disc, and somebody may exchange
+// it meanwhile. Its job goes on, and what was said of it only when it is said
+// again.
+func TestNamedDiscOfWhichNothingIsLeft(t *testing.T) {
+	for name, again := range map[string]bool{"found in its drive": false, "said again": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			drive := r.add(simdrive.Options{})
+			r.start()
+			_, err := r.station.Scan(t.Context(), station.ScanRequest{Code: "B-51", Drive: "SIM1"})
+			must(t, err)
+			d := slowDisc(t, "NAMED", 100, 300*time.Millisecond)
+			must(t, drive.Insert(d))
+			r.readFar(d)
+			bench := simbench.New("boot-2")
+			second := r.again(bench)
+			jobs := second.jobs()
+			if len(jobs) != 1 {
+				t.Fatalf("jobs: %v", jobs)
+			}
+			for _, f := range []string{"image.iso", "sectors.map", "ledger"} {
+				must(t, os.Remove(filepath.Join(filepath.Dir(jobs[0]), f)))
+			}
+			there := bench.Add(simdrive.Options{Serial: "SIM1"})
+			must(t, bench.Place(there, d, false, 1))
+			second.start()
+			if again {
+				err := station.ErrBusy // while it is found out what is in the drive
+				for end := time.Now().Add(patience); errors.Is(err, station.ErrBusy) && time.Now().Before(end); {
+					_, err = second.station.Rip(t.Context(), station.Request{Source: "SIM1", Item: "B-51"})
+				}
+				must(t, err)
+			}
+			x := second.ended(1, station.OutcomeDone)
+			second.cleared(x.ID)
+			v := second.carriers(1)[0]
+			if got := second.show(v.ID); again != (got.Item != nil && *got.Item == "B-51") || !again && !strings.Contains(strings.Join(got.Needs, ";"), "B-51") {
+				t.Errorf("item %v, needs %q; the story:\n%s", got.Item, got.Needs, second.story())
+			}
+			sameAsDisc(t, second.image(x.ID, 1), d)
+			if left := second.jobs(); len(left) != 0 {
+				t.Errorf("jobs that no disc goes on with: %v", left)
 			}
 		})
 	}

@@ -51,12 +51,12 @@ func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*j
 		if f.Insertion != s.ins && (left || f.Eject != nil && (f.Eject.Done || s.identity.Recordable)) {
 			continue
 		}
-		its, agree, err := b.belongs(ctx, d, s, j)
+		its, proved, err := b.belongs(ctx, d, s, j, ask)
 		if err != nil {
 			return nil, nil, err
 		}
 		if its {
-			return j, ask, b.goOn(j, s, ask, agree, elsewhere)
+			return j, ask, b.goOn(j, s, ask, proved, elsewhere)
 		}
 	}
 	return nil, ask, nil
@@ -77,15 +77,15 @@ func (j *job) nearness(ins disc.Insertion) int {
 // job then. The key of the insertion alone is never enough: every sample that
 // the spool's image holds must agree with the disc, or two discs could end up
 // in one image. Another bay that looks at the same job is waited for.
-func (b *bay) belongs(ctx context.Context, d Drive, s seen, j *job) (its bool, agree int, err error) {
+func (b *bay) belongs(ctx context.Context, d Drive, s seen, j *job, ask *Request) (its bool, by proved, err error) {
 	select {
 	case j.looked <- struct{}{}:
 		defer func() { <-j.looked }()
 	case <-ctx.Done():
-		return false, 0, context.Cause(ctx)
+		return false, by, context.Cause(ctx)
 	}
 	if !b.s.claim(b, j.ID) {
-		return false, 0, nil
+		return false, by, nil
 	}
 	defer func() {
 		if !its {
@@ -95,16 +95,17 @@ func (b *bay) belongs(ctx context.Context, d Drive, s seen, j *job) (its bool, a
 	samples, empty, err := j.samples(ctx, s.identity.Recordable)
 	if err != nil {
 		if ctx.Err() != nil {
-			return false, 0, context.Cause(ctx)
+			return false, by, context.Cause(ctx)
 		}
 		// A broken job must not stop the discs that look like its own.
 		b.s.say(Notice{ID: j.ID, Word: WordNeedsYou, Text: "its part in the spool cannot be read: " + err.Error(), Hint: "nothing was deleted; look at the folder by hand"})
-		return false, 0, nil
+		return false, by, nil
 	}
 	agree, disagree, err := compare(ctx, d, samples)
 	if err != nil {
-		return false, 0, err
+		return false, by, err
 	}
+	by.agree = agree
 	f := j.file()
 	stays := f.Insertion == s.ins || slices.Contains(b.stayed, f.Insertion)
 	switch {
@@ -114,21 +115,33 @@ func (b *bay) belongs(ctx context.Context, d Drive, s seen, j *job) (its bool, a
 	case stays:
 		its = true
 	default:
-		// No sector of another disc can get into an image that has none, and
-		// nobody has said whose it is.
-		its = empty && f.Carrier.Item == ""
+		// No sector of another disc can get into an image that has none. What was
+		// said of the disc goes on with it only when it is said again.
+		again := ask != nil && ask.Item == f.Carrier.Item
+		its = empty && (f.Carrier.Item == "" || f.ImageVersion == 1 && (again || f.Insertion.DriveKey == s.ins.DriveKey))
+		by.nothing = its && f.Carrier.Item != "" && !again
 	}
 	whole := s.identity.Recordable && b.s.cfg.Recordable == RecordableCompare || len(samples) < disc.EnoughSamples
 	if its && f.Insertion != s.ins && !empty && whole {
 		its, err = b.soFar(ctx, d, j)
 	}
-	return its, agree, err
+	return its, by, err
 }
 
-// goOn takes a job up again with the disc that is in the drive now; agree
-// sample sectors say that it is the job's. In the drive that had it before it
-// is no arrival; elsewhere it is one.
-func (b *bay) goOn(j *job, s seen, ask *Request, agree int, elsewhere bool) error {
+// proved is by what a disc was known to be a job's.
+type proved struct {
+	agree   int  // sample sectors that agree
+	nothing bool // by its descriptors alone: what was said of the disc that it was begun with may be of another
+}
+
+// goOn takes a job up again with the disc that is in the drive now. In the drive
+// that had it before it is no arrival; elsewhere it is one.
+func (b *bay) goOn(j *job, s seen, ask *Request, by proved, elsewhere bool) error {
+	if by.nothing {
+		if err := b.nameless(j); err != nil {
+			return err
+		}
+	}
 	f := j.file()
 	if elsewhere {
 		b.carried(s.arrival, j.ID, j)
@@ -171,11 +184,23 @@ func (b *bay) goOn(j *job, s seen, ask *Request, agree int, elsewhere bool) erro
 		cap := b.capture(s, ask)
 		f.Captures = append(f.Captures, cap)
 		f.Events = append(f.Events, b.event(catalog.EventCapture, catalog.EventSuccess,
-			fmt.Sprintf("reading goes on: descriptors and %d sample sectors of the image so far agree with the disc", agree), cap, f.ID))
+			fmt.Sprintf("reading goes on: descriptors and %d sample sectors of the image so far agree with the disc", by.agree), cap, f.ID))
 	})
 	if err != nil {
 		return err
 	}
 	b.s.batches.queue(j, s.ins) // a place that it has it keeps
 	return nil
+}
+
+// nameless takes back what was said of the disc that a job was begun with: no
+// sector of it was read, so no drive can tell whether this is the same one.
+func (b *bay) nameless(j *job) error {
+	return j.update(func(f *jobFile) {
+		was := shownAs(f.Carrier.Item, f.Carrier.Part, f.Carrier.Parts, f.Carrier.Side)
+		f.Carrier = catalog.CarrierInfo{ID: f.ID}
+		reason := fmt.Sprintf("item %s was said of a disc of which nothing had been read yet when its reading was broken off, and nobody can tell whether this is the same one", was)
+		f.Scan = &word{Codes: []string{was}, Reason: reason}
+		f.Events = append(f.Events, b.event(catalog.EventModify, catalog.EventWarning, reason, f.Captures[len(f.Captures)-1], f.ID))
+	})
 }
