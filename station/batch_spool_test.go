@@ -116,7 +116,7 @@ func TestADamagedBatchLeavesTheOthers(t *testing.T) {
 	r.open("16")
 	must(t, drive.Insert(simdrive.PressedCD(iso(t, "ONE", 330, 2000), 2000)))
 	r.ended(1, station.OutcomeDone)
-	db, err := sql.Open("sqlite", filepath.Join(r.dir, "catalog.db"))
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(r.dir, "catalog.db")+"?_pragma=busy_timeout(60000)") // the station writes, too
 	must(t, err)
 	_, err = db.ExecContext(t.Context(), "UPDATE places SET since = 'long ago'")
 	must(t, errors.Join(err, db.Close()))
