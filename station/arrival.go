@@ -3,6 +3,7 @@ package station
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -256,6 +257,17 @@ func (as *arrivals) decide(a *arrival, w *word) {
 	if a.job != nil && w != nil {
 		as.due = append(as.due, due{a.job, a})
 	}
+}
+
+// letGo parts a job from the arrival that it was begun with: what is decided of
+// that is not due to the job any more.
+func (as *arrivals) letGo(j *job) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	if a := j.arrival; a != nil {
+		a.job, j.arrival = nil, nil
+	}
+	as.due = slices.DeleteFunc(as.due, func(d due) bool { return d.j == j })
 }
 
 // attach makes a job the arrival's. What was decided meanwhile is due to it.

@@ -215,3 +215,26 @@ func TestNamedDiscOfWhichNothingIsLeft(t *testing.T) {
 		})
 	}
 }
+
+// What was said of a disc that left before anything of it was read is not said
+// of the next one in its drive, though that looks the same.
+func TestNamedDiscThatLeavesBeforeItIsRead(t *testing.T) {
+	r := newRig(t)
+	drive := r.add(simdrive.Options{})
+	r.start()
+	_, err := r.station.Scan(t.Context(), station.ScanRequest{Code: "B-52", Drive: "SIM1"})
+	must(t, err)
+	first := simdrive.PressedCD(iso(t, "SERIES", 101, 2000), 2000)
+	first.Damage().Slow(5*time.Second, disc.Extent{Start: 0, Count: 1}) // what is read first
+	must(t, drive.Insert(first))
+	r.await(1, word(station.WordReading))
+	drive.ForceOpen()
+	r.await(1, final)
+	next := simdrive.PressedCD(iso(t, "SERIES", 102, 2000), 2000)
+	must(t, drive.Insert(next))
+	x := r.ended(2, station.OutcomeDone)
+	if v := r.show(x.ID); v.Item != nil {
+		t.Errorf("the next disc is said to be item %s; the story:\n%s", *v.Item, r.story())
+	}
+	sameAsDisc(t, r.image(x.ID, 1), next)
+}

@@ -51,12 +51,12 @@ func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*j
 		if f.Insertion != s.ins && (left || f.Eject != nil && (f.Eject.Done || s.identity.Recordable)) {
 			continue
 		}
-		its, proved, err := b.belongs(ctx, d, s, j, ask)
+		its, by, err := b.belongs(ctx, d, s, j, ask)
 		if err != nil {
 			return nil, nil, err
 		}
 		if its {
-			return j, ask, b.goOn(j, s, ask, proved, elsewhere)
+			return j, ask, b.goOn(j, s, ask, by, elsewhere)
 		}
 	}
 	return nil, ask, nil
@@ -118,7 +118,8 @@ func (b *bay) belongs(ctx context.Context, d Drive, s seen, j *job, ask *Request
 		// No sector of another disc can get into an image that has none. What was
 		// said of the disc goes on with it only when it is said again.
 		again := ask != nil && ask.Item == f.Carrier.Item
-		its = empty && (f.Carrier.Item == "" || f.ImageVersion == 1 && (again || f.Insertion.DriveKey == s.ins.DriveKey))
+		cut := f.Captures[len(f.Captures)-1].Started.Before(b.s.started) && f.Insertion.DriveKey == s.ins.DriveKey // in this life the drive was seen to open
+		its = empty && (f.Carrier.Item == "" || f.ImageVersion == 1 && (again || cut))
 		by.nothing = its && f.Carrier.Item != "" && !again
 	}
 	whole := s.identity.Recordable && b.s.cfg.Recordable == RecordableCompare || len(samples) < disc.EnoughSamples
@@ -196,6 +197,7 @@ func (b *bay) goOn(j *job, s seen, ask *Request, by proved, elsewhere bool) erro
 // nameless takes back what was said of the disc that a job was begun with: no
 // sector of it was read, so no drive can tell whether this is the same one.
 func (b *bay) nameless(j *job) error {
+	b.s.arrivals.letGo(j)
 	return j.update(func(f *jobFile) {
 		was := shownAs(f.Carrier.Item, f.Carrier.Part, f.Carrier.Parts, f.Carrier.Side)
 		f.Carrier = catalog.CarrierInfo{ID: f.ID}
