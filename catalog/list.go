@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"ripstation/disc"
@@ -134,10 +136,11 @@ func summaries(ctx context.Context, q querier, ids []string) ([]Summary, error) 
 // failedChecks counts, by carrier, the failed checks of the latest capture
 // that had any. list is a JSON array of carrier ids.
 func failedChecks(ctx context.Context, q querier, list string) (map[string]int, error) {
-	const latest = `SELECT c.id FROM captures c JOIN json_each(?) ids ON c.carrier = ids.value
-		WHERE c.n = (SELECT max(d.n) FROM captures d JOIN checks k ON k.capture = d.id WHERE d.carrier = c.carrier)`
 	carrier := map[string]string{}
-	err := each(ctx, q, "SELECT id, carrier FROM captures WHERE id IN ("+latest+")", []any{list}, func(rs *sql.Rows) error {
+	err := each(ctx, q, `SELECT c.id, c.carrier FROM captures c JOIN
+		(SELECT d.carrier, max(d.n) n FROM captures d JOIN json_each(?) ids ON d.carrier = ids.value
+			WHERE EXISTS (SELECT 1 FROM checks k WHERE k.capture = d.id) GROUP BY d.carrier) last
+		ON c.carrier = last.carrier AND c.n = last.n`, []any{list}, func(rs *sql.Rows) error {
 		var capture, of string
 		err := rs.Scan(&capture, &of)
 		carrier[capture] = of
@@ -146,7 +149,11 @@ func failedChecks(ctx context.Context, q querier, list string) (map[string]int, 
 	if err != nil {
 		return nil, err
 	}
-	rs, err := checks.rows(ctx, q, "WHERE capture IN ("+latest+")", list)
+	latest, err := json.Marshal(slices.Collect(maps.Keys(carrier)))
+	if err != nil {
+		return nil, err
+	}
+	rs, err := checks.rows(ctx, q, "WHERE capture IN (SELECT value FROM json_each(?))", string(latest))
 	n := map[string]int{}
 	for _, r := range rs {
 		if disc.Outcome(r.str("outcome")) == disc.Failure {

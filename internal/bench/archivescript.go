@@ -69,9 +69,9 @@ func (o scriptOrder) rclone() []command {
 		command{name: "rclone check", sh: fmt.Sprintf("%s check . %s", o.Rclone, to)}, eject)
 }
 
-// debianAWS is Debian's aws-cli. One that sums a body at its end (1.45 does), as
-// chunks with a trailer, is now and then refused by versitygw 1.8.0 over a slow
-// link: it takes the rest of a body for the next request.
+// debianAWS is Debian's aws-cli. Of 1.45, which sends a body's sum behind it,
+// versitygw 1.8.0 refused a part over the slow link as a request that it could
+// not parse.
 const debianAWS = "/usr/bin/aws"
 
 // aws sends by aws-cli. What it checks is what rclone check does: HEAD, and
