@@ -321,6 +321,8 @@ type summed struct {
 }
 
 func (s summed) Sum(off int64) (uint64, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	crc, ok := s.sums[off]
 	return crc, ok
 }
@@ -374,4 +376,59 @@ func TestStreamTakesSumsOfOthers(t *testing.T) {
 	run(all, archivetest.PartSize+1<<20, false)
 	all[3<<20] = 1
 	run(all, 3*archivetest.PartSize, true)
+}
+
+// What is final waits for the sums of who reads it back, while they come; then
+// it is summed by the stream itself.
+func TestStreamWaitsForSumsThatCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const mib, part, parts = 1 << 20, archivetest.PartSize, 3
+		body := archivetest.Bytes(77, parts*part)
+		sums := sumsOf(body)
+		g := newGrowing(body)
+		known := summed{g, map[int64]uint64{}}
+		s := openDir(t, t.TempDir()+"/store")
+		up, err := s.Begin(t.Context(), "a/b", int64(len(body)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		until, stop := context.WithCancel(t.Context())
+		ended, took := make(chan error, 1), make(chan int, parts)
+		begun := time.Now()
+		go func() {
+			ended <- archive.Stream(t.Context(), until, up, known, int64(len(body)), archive.StreamOptions{Sent: func(n int, _ int64, _ bool) { took <- n }})
+		}()
+		g.change(func() {
+			for n := range parts {
+				g.final[n] = true
+			}
+		})
+		// One part's sums come, not quickly; those of the second come half.
+		const each = 900 * time.Millisecond
+		for i := range int64(part/mib + part/mib/2) {
+			time.Sleep(each)
+			synctest.Wait()
+			if i < part/mib && len(took) > 0 {
+				t.Fatalf("part %d was sent before %d of its sums were known", <-took, part/mib-i)
+			}
+			g.change(func() { known.sums[i*mib] = sums[i] })
+		}
+		last := time.Since(begun)
+		for n := range parts {
+			if got := <-took; got != n {
+				t.Errorf("part %d was sent, want %d", got, n)
+			}
+		}
+		if more := time.Since(begun) - last; more != time.Second {
+			t.Errorf("the others were sent %v after the last sum", more)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		// All is read to be sent, and one part and a half to be summed.
+		if want := int64(parts*part + (part/mib-part/mib/2)*mib + part); g.reads != want {
+			t.Errorf("%d bytes were read, want %d", g.reads, want)
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 )
 
 // Growing is a file that is still being written.
@@ -19,6 +20,7 @@ type Growing interface {
 }
 
 // Summed is a Growing that somebody reads back and sums beside the stream.
+// Its Changes tell of new sums, too.
 type Summed interface {
 	Growing
 	// Sum gives the CRC64NVME of the MiB that begins at off, a whole number of
@@ -26,6 +28,10 @@ type Summed interface {
 	// is false when it was not.
 	Sum(off int64) (crc uint64, ok bool)
 }
+
+// sumWait is how long after the last sum the next one is waited for. Who reads
+// back is about to read the part anyhow; beyond an unreadable sector nobody is.
+const sumWait = time.Second
 
 // Stretch is a part of a file, in bytes.
 type Stretch struct{ Off, Size int64 }
@@ -49,7 +55,11 @@ type stream struct {
 	odd  map[int]bool // not what they were a moment ago: they wait for the next change
 	own  map[int]bool // changed once: what others summed may be from before
 	sum  int64
-	line overlap
+	// Somebody's sums are known up to summed, and were not before heard.
+	summed  int64
+	heard   time.Time
+	waiting bool // parts for their sums
+	line    overlap
 }
 
 // Stream sends the parts of a file of size bytes while it is being written:
@@ -62,7 +72,7 @@ type stream struct {
 // that, too. Errors are the store's, ErrUploadGone among them, that waiting
 // does not mend.
 func Stream(ctx, until context.Context, up Upload, file Growing, size int64, opts StreamOptions) error {
-	s := &stream{up: up, file: file, size: size, opts: opts, held: map[int]bool{}, own: map[int]bool{}}
+	s := &stream{up: up, file: file, size: size, opts: opts, held: map[int]bool{}, own: map[int]bool{}, heard: time.Now()}
 	s.line = overlap{up: up, src: file, hooks: opts.Hooks, left: func() int64 { return s.size - s.sum }, over: s.over}
 	defer s.line.end()
 	if up.Stored() {
@@ -79,8 +89,13 @@ func Stream(ctx, until context.Context, up Upload, file Growing, size int64, opt
 			}
 			return err
 		}
+		var late <-chan time.Time
+		if s.waiting {
+			late = time.After(sumWait)
+		}
 		select {
 		case <-next:
+		case <-late:
 		case <-until.Done():
 			return nil
 		case <-ctx.Done():
@@ -124,6 +139,7 @@ func (s *stream) round(ctx, until context.Context) error {
 }
 
 func (s *stream) send(ctx, until context.Context) error {
+	s.waiting = false
 	for n := range s.up.Parts() {
 		if until.Err() != nil {
 			return nil
@@ -132,13 +148,48 @@ func (s *stream) send(ctx, until context.Context) error {
 		switch {
 		case !final:
 			s.drop(n)
-		case !s.held[n] && !s.odd[n]:
+		case s.held[n] || s.odd[n]:
+		case s.early(n):
+			s.waiting = true
+		default:
 			if err := s.part(ctx, until, n); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// listen takes note of new sums.
+func (s *stream) listen() {
+	file, ok := s.file.(Summed)
+	for ok && s.summed < s.size {
+		if _, ok = file.Sum(s.summed); ok {
+			s.summed, s.heard = s.summed+mib, time.Now()
+		}
+	}
+}
+
+// early reports whether the sums of a part are about to come from who reads it
+// back.
+func (s *stream) early(n int) bool {
+	s.listen()
+	file, ok := s.others(n)
+	if !ok || time.Since(s.heard) >= sumWait {
+		return false
+	}
+	for at, end := int64(n)*s.up.PartSize(), int64(n)*s.up.PartSize()+s.length(n); at < end; at += mib {
+		if _, known := file.Sum(at); !known {
+			return true
+		}
+	}
+	return false
+}
+
+// others is the file when what others summed of a part can be used.
+func (s *stream) others(n int) (Summed, bool) {
+	file, ok := s.file.(Summed)
+	return file, ok && !s.own[n] && s.up.PartSize()%mib == 0
 }
 
 // part sends one part. What it must be is known before, so that the server can
@@ -176,8 +227,8 @@ func (s *stream) over(w part, err error) error {
 // back, and where that has not been done what the file gives.
 func (s *stream) sumOf(n int) (crc uint64, err error) {
 	off, size := int64(n)*s.up.PartSize(), s.length(n)
-	file, ok := s.file.(Summed)
-	if !ok || s.own[n] || s.up.PartSize()%mib != 0 {
+	file, ok := s.others(n)
+	if !ok {
 		return sumSection(s.file, off, size, nil)
 	}
 	for at := off; at < off+size; at += mib {

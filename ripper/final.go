@@ -63,13 +63,14 @@ func (img *Image) tellSums(sums []uint64) {
 	img.mu.Lock()
 	defer img.mu.Unlock()
 	img.sums = sums
+	img.tell()
 }
 
 // Changes tells what became of sectors that were final. again are those that
 // were withdrawn behind the mark: whoever has used their bytes takes them
 // anew once they are final again. mark is where to go on the next time; the
-// first time it is 0. next is closed when something has become final or was
-// withdrawn after this call, so that nobody need look at intervals:
+// first time it is 0. next is closed when something has become final, was
+// withdrawn or summed after this call, so that nobody need look at intervals:
 //
 //	for mark := 0; ; {
 //		again, mark, next = img.Changes(mark)
