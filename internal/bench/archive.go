@@ -27,6 +27,7 @@ type archiveFigures struct {
 	Own       float64      `json:"own_seconds"` // the drive's own time for the whole disc
 	SpinUp    float64      `json:"spin_up_seconds"`
 	PartBytes int64        `json:"part_bytes"`
+	StoreIn   string       `json:"store_in"` // "memory", "a disk of its own" or "the images' disk"
 	Links     []linkRuns   `json:"links"`
 	Face      []faceCost   `json:"face"`
 	CPUCase   ripCase      `json:"cpu_case"`
@@ -56,7 +57,8 @@ type archiveBench struct {
 	shim   string
 	rclone string
 	server *s3Server
-	n      int // runs so far: each has a prefix of its own
+	in     string // where the server keeps what it is given
+	n      int    // runs so far: each has a prefix of its own
 }
 
 // benchArchive measures how soon a disc is in the archive, and what sending it costs.
@@ -84,14 +86,25 @@ func benchArchive(ctx context.Context, s settings) (sec section, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return sec, err
 	}
-	// versitygw joins an upload's parts into a file of its own before it lets go of them.
-	if err := roomFor(dir, 3*b.cases.main.bytes()); err != nil {
+	main := b.cases.main.bytes()
+	shelf, leaveShelf, err := storeRoom(dir, 2*main) // versitygw joins an upload's parts into a file of its own before it lets go of them
+	if err != nil {
+		return sec, err
+	}
+	defer leaveShelf()
+	need := main
+	if b.in, err = placeOf(shelf, dir); err != nil {
+		return sec, err
+	} else if b.in == onImages {
+		need += 2 * main
+	}
+	if err := roomFor(dir, need); err != nil {
 		return sec, err
 	}
 	if b.shim, err = preload.Build(ctx, dir); err != nil {
 		return sec, err
 	}
-	if b.server, err = serveS3(ctx, dir); err != nil {
+	if b.server, err = serveS3(ctx, dir, shelf); err != nil {
 		return sec, err
 	}
 	defer func() { err = cmp.Or(err, b.server.stop()) }()
@@ -104,7 +117,7 @@ func benchArchive(ctx context.Context, s settings) (sec section, err error) {
 
 func (b *archiveBench) all(ctx context.Context) (f archiveFigures, err error) {
 	c := b.cases.main
-	f = archiveFigures{Case: c, CPUCase: b.cases.cpu, FourCase: b.cases.four[0], Tools: b.tools(ctx)}
+	f = archiveFigures{Case: c, CPUCase: b.cases.cpu, FourCase: b.cases.four[0], StoreIn: b.in, Tools: b.tools(ctx)}
 	timing, err := c.timing()
 	if err != nil {
 		return f, err

@@ -106,7 +106,7 @@ func TestArchiveInChildren(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	dir := xattrDir(t)
-	server, err := serveS3(ctx, dir)
+	server, err := serveS3(ctx, dir, dir)
 	must(t, err)
 	defer server.stop()
 	b := &archiveBench{s: settings{talk: io.Discard}, dir: dir, server: server}

@@ -13,10 +13,9 @@ import (
 
 // archiveCases are the discs of make bench-archive.
 type archiveCases struct {
-	main ripCase // against the scripts, and against the drive
-	face ripCase // what the preload face costs
-	// cpu is read from a drive without limits, so that it is over soon.
-	cpu    ripCase
+	main   ripCase   // against the scripts, and against the drive
+	face   ripCase   // what the preload face costs
+	cpu    ripCase   // what sending costs, at the pace of a drive
 	rounds int       // of cpu
 	four   []ripCase // at once
 }
@@ -32,7 +31,7 @@ func fourOf(sectors int64) (four []ripCase) {
 var fullArchive = archiveCases{
 	main: ripCase{"DVD, 4.4 GB", "DVD", 2_148_438, "16x", 1},
 	face: ripCase{"DVD, 512 MiB", "DVD", 512 << 20 / 2048, "16x", 1},
-	cpu:  ripCase{"DVD, 1 GiB", "DVD", 1 << 30 / 2048, "", 1}, rounds: 5,
+	cpu:  ripCase{"DVD, 1 GiB", "DVD", 1 << 30 / 2048, "16x", 1}, rounds: 5,
 	four: fourOf(700_000_000 / 2048),
 }
 

@@ -46,15 +46,15 @@ type s3Server struct {
 }
 
 // serveS3 runs the pinned versitygw with a certificate made for it, and makes
-// the bucket.
-func serveS3(ctx context.Context, dir string) (s *s3Server, err error) {
+// the bucket. Objects lie in shelf, all else in dir.
+func serveS3(ctx context.Context, dir, shelf string) (s *s3Server, err error) {
 	path, err := exec.CommandContext(ctx, "scripts/versitygw.sh").Output()
 	if err != nil {
 		return nil, fmt.Errorf("scripts/versitygw.sh: %w", err)
 	}
-	s = &s3Server{root: filepath.Join(dir, "data"), ca: filepath.Join(dir, "ca.pem"), access: filepath.Join(dir, "access-key"), secret: filepath.Join(dir, "secret-key")}
+	s = &s3Server{root: filepath.Join(shelf, "data"), ca: filepath.Join(dir, "ca.pem"), access: filepath.Join(dir, "access-key"), secret: filepath.Join(dir, "secret-key")}
 	cert, key := filepath.Join(dir, "server.pem"), filepath.Join(dir, "server-key.pem")
-	sidecar := filepath.Join(dir, "sidecar")
+	sidecar := filepath.Join(shelf, "sidecar")
 	for _, err := range []error{os.MkdirAll(s.root, 0o755), os.MkdirAll(sidecar, 0o755), certify(s.ca, cert, key),
 		os.WriteFile(s.access, []byte(accessKey+"\n"), 0o600), os.WriteFile(s.secret, []byte(secretKey+"\n"), 0o600)} {
 		if err != nil {

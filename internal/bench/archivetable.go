@@ -122,20 +122,20 @@ func marksOf(r archiveRun) string {
 
 // archiveMethod says how the figures came about and what they do not say.
 func archiveMethod(f archiveFigures) string {
-	return fmt.Sprintf(`One run of everything, one thing after the other. The store is versitygw with https (a certificate made for the run) on the loopback and on the same disk as
-the images; between it and whoever sends stands a TCP proxy that lets the link's rate through in each direction, by a token bucket. The drive is the simulated one at the
+	return fmt.Sprintf(`One run of everything, one thing after the other. The store is versitygw with https (a certificate made for the run) on the loopback and keeps its objects in
+%s; between it and whoever sends stands a TCP proxy that lets the link's rate through in each direction, by a token bucket. The drive is the simulated one at the
 speed and acceleration of its name, in real time: in the station's process for ripstation, and for the scripts through the preload face, which
 answers ddrescue as the kernel would (what of the kernel it models stands in internal/simdrive/preload). The drive's own time (%.1f s) is taken on a clock
 that does not wait and has no spin-up in it (%.0f s); every time from the insertion has. A drive of constant angular velocity gives its second half faster than its mean
 rate: on a link of that rate a backlog is left at the disc's end, whoever sends. "Nobody can be below" is when its last byte has passed, reading in
 order. Time to open tray: ripstation until the tray is seen open with eject.when = "stored" (one required S3 store, spool and catalog on the same disk; it reads its copy back after
-that); the scripts until eject has ended. Between the last byte's way through the link and the tray lies the store's own work: this one copies an upload's parts into one file. Both scripts: ddrescue -d -b2048, sha512sum, copying of image, mapfile and sum, check, eject. The check is the cheaper honest one: rclone
+that); the scripts until eject has ended. Between the last byte's way through the link and the tray lies the store's own work: this one copies an upload's parts into one file, which is quicker in memory than on a disk. Both scripts: ddrescue -d -b2048, sha512sum, copying of image, mapfile and sum, check, eject. The check is the cheaper honest one: rclone
 check as it comes, which asks for the stored sum (HEAD) and takes it anew of the local file; with aws-cli the ETag and size by HEAD, the ETag taken anew
 of the local file's parts. Neither reads anything back. A clean disc is sealed, and at the end of every run the object on the server's disk had the disc's SHA-256. CPU
-for sending is the difference, turn by turn, of two runs of the same station with the same disc in a drive without limits and a link without limits, each until the tray opens (process from its
+for sending is the difference, turn by turn, of two runs of the same station with the same disc in the same drive and a link without limits, each until the tray opens (process from its
 start, getrusage): one sends, the other has a store that never answers and eject.when = "imaged"; the median of %d. Reading the parts from the spool, their checksums, TLS and the SDK are in it, digests and drive
 are not. Peak memory is the station's VmHWM, the simulated drives included, with four discs of %.0f MB in four drives at once over one link of four times the mean rate, until the last tray is open.
 Tools: %s. What this does not say: how a real network delays and loses; how a store far away answers; what a damaged disc costs; what reading back costs; how a real drive and
 the kernel's part in SG_IO behave.
-`, f.Own, f.SpinUp, len(f.With), float64(f.FourCase.bytes())/1e6, strings.Join(f.Tools, "; "))
+`, f.StoreIn, f.Own, f.SpinUp, len(f.With), float64(f.FourCase.bytes())/1e6, strings.Join(f.Tools, "; "))
 }

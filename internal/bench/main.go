@@ -4,7 +4,8 @@
 //
 // QUICK=1 tries the bench itself on small discs at memory speed. What it
 // measures then is no figure: it goes to results/NAME-quick.json and stays out
-// of BENCHMARKS.md. DIR=FOLDER works there, to measure another disk. PROFILE=1 leaves CPU profiles under results. ROUNDS=N
+// of BENCHMARKS.md. DIR=FOLDER works there, to measure another disk; STORE=FOLDER has the archive's
+// store there instead of in memory. PROFILE=1 leaves CPU profiles under results. ROUNDS=N
 // holds the contest of the archive N times.
 package main
 
