@@ -140,3 +140,33 @@ func TestZeroesOverUnrecordedAreTold(t *testing.T) {
 		t.Errorf("withdrawn: %v", again)
 	}
 }
+
+// TestNewSumsAreTold: nothing of the image changes any more, and whoever waits
+// learns of every block's sum by being woken alone.
+func TestNewSumsAreTold(t *testing.T) {
+	d := newDisc(5 * 512)
+	img := begun(t, d)
+	if _, err := Rip(t.Context(), d, img, dvd()); err != nil {
+		t.Fatal(err)
+	}
+	stop := following(t, NewFollower(img))
+	defer stop()
+	late := time.After(10 * time.Second)
+	for {
+		again, _, next := img.Changes(0)
+		if len(again) > 0 {
+			t.Fatalf("%v are told as changed", again)
+		}
+		if _, known := img.Sum(img.Size() - blockSize); known {
+			break
+		}
+		select {
+		case <-next:
+		case <-late:
+			t.Fatal("the last block was summed and nobody was woken, or it was not summed")
+		}
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+}
