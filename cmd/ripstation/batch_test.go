@@ -48,7 +48,9 @@ func TestBatchOnTheStation(t *testing.T) {
 		t.Error(a.talk)
 	}
 	must(exitFailed, "batch", "report")
-	must(exitFailed, "batch", "close")
+	if a := must(exitFailed, "batch", "close"); !strings.Contains(a.talk, "batch open NAME") {
+		t.Errorf("a close with no batch open says %q", a.talk)
+	}
 	list := filepath.Join(s.dir, "list.csv")
 	put(t, "item;part;title;two-sided\r\n31;1/2;Atlas der Schweiz;\r\n31;2/2;Atlas der Schweiz;\r\n32;;Vögel Europas;yes\r\n33;;Never came;\r\n", list)
 	if a := run("batch", "import", list); a.code != exitFailed || !strings.Contains(a.talk, "no batch is open") {

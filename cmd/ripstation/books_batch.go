@@ -48,6 +48,9 @@ func (r remote) BatchSwap(ctx context.Context, in web.BatchSwap) (out []catalog.
 // errNoBatch says what to do where there is no catalog.
 var errNoBatch = &web.Error{Code: web.CodeNotFound, Message: "there is no batch: nothing has been recorded yet", Hint: "open one: ripstation batch open NAME"}
 
+// errNoneOpen says what to do when there was nothing to close.
+var errNoneOpen = &web.Error{Code: web.CodeNotFound, Message: "no batch is open that could be closed", Hint: "`ripstation batch list` shows those that are closed; open one: ripstation batch open NAME"}
+
 // batchFault is fault, and a mistake of a list is the caller's.
 func batchFault(err error) error {
 	if m := (*carrierlist.Mistake)(nil); errors.As(err, &m) {
@@ -135,6 +138,9 @@ func (l *local) BatchClose(ctx context.Context, in web.BatchClose) (catalog.Batc
 		return catalog.BatchReport{}, errNoBatch
 	}
 	b, err := l.cat.CloseBatch(ctx, in.Operator)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return catalog.BatchReport{}, errNoneOpen
+	}
 	if err != nil {
 		return catalog.BatchReport{}, fault(err)
 	}
