@@ -77,9 +77,9 @@ type jobFile struct {
 	// Batch is the batch that was open when the disc came; the event of its place
 	// is in Events. Absent when none was.
 	Batch string `json:"batch,omitempty"`
-	// Anew says that a disc came for the sealed image whose coming is not recorded
+	// Coming says that a disc came for the sealed image whose coming is not recorded
 	// yet: the same disc again, or a further copy of its pressing.
-	Anew bool `json:"anew,omitempty"`
+	Coming bool `json:"coming,omitempty"`
 	// Retry is the catalog's Retry that this reading is made for, empty for none.
 	Retry string `json:"retry,omitempty"`
 }

@@ -41,7 +41,7 @@ func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Reque
 		return b.already(ctx, d, seen, *not, ask)
 	}
 	if j.step().atLeast(StepRecorded) {
-		if err := b.recordAnew(ctx, j, seen, ask); err != nil {
+		if err := b.recordComing(ctx, j, seen, ask); err != nil {
 			return "", err
 		}
 	}
@@ -64,7 +64,7 @@ func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Reque
 	if err := b.wait(ctx, j); err != nil {
 		return "", err
 	}
-	if err := b.recordAnew(ctx, j, seen, ask); err != nil {
+	if err := b.recordComing(ctx, j, seen, ask); err != nil {
 		return "", err
 	}
 	return b.farewell(ctx, d, j)

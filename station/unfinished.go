@@ -157,9 +157,9 @@ func (b *bay) goOn(j *job, s seen, ask *Request, by proved, elsewhere bool) erro
 	if f.Step.atLeast(StepSealed) && ask != nil && ask.Item != "" && f.Carrier.Item == "" {
 		b.s.say(Notice{ID: j.ID, Word: WordIdentityNeeded, Text: fmt.Sprintf("its image was sealed before; item %q is not in its record", ask.Item), Hint: annotateHint(j.ID)})
 	}
-	batch, anew := b.s.batches.of(s.ins), b.anew(f, s)
+	batch, late := b.s.batches.of(s.ins), b.afterSeal(f, s)
 	err := j.update(func(f *jobFile) {
-		f.Anew = f.Anew || anew
+		f.Coming = f.Coming || late
 		f.Insertion = s.ins
 		if elsewhere && f.Batch == "" {
 			f.Batch = batch

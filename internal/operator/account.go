@@ -105,6 +105,14 @@ func (a *account) flaw(format string, v ...any) { a.flaws = append(a.flaws, fmt.
 
 func (a *account) disc(n int) Disc { return a.night.Discs[n] }
 
+// interruptions are none where nobody counts them.
+func (a *account) interruptions(x *Arrival) int {
+	if a.Interrupted == nil {
+		return 0
+	}
+	return a.Interrupted(x)
+}
+
 // arrival is the stay that an insertion, or else a drive and a time, belong to.
 func (a *account) arrival(ins disc.Insertion, drive int, t time.Time) *Arrival {
 	for _, x := range a.arrivals {
@@ -165,7 +173,7 @@ func (a *account) whose() {
 // others on another disc. What it was given last may not have come to the spool,
 // and nothing is known of that of a stay in which it was killed.
 func (a *account) toldApart(x *Arrival, other int) bool {
-	if len(x.Reads) == 0 || a.Interrupted != nil && a.Interrupted(x) > 0 {
+	if len(x.Reads) == 0 || a.interruptions(x) > 0 {
 		return false
 	}
 	got, want := a.want(x.Disc), a.want(other)
@@ -240,10 +248,8 @@ func (a *account) mostBags(d int) (n int) {
 		if a.disc(x.Disc).Content() == a.disc(d).Content() {
 			n += x.Asked
 			if again {
-				n += boots(x) // nobody knows what was done at the drive while the machine was off
-				if a.Interrupted != nil {
-					n += a.Interrupted(x) // or while the drive had left the bus
-				}
+				n += boots(x)           // nobody knows what was done at the drive while the machine was off
+				n += a.interruptions(x) // or while the drive had left the bus
 			}
 		}
 	}

@@ -129,7 +129,7 @@ func (a *account) places(b Batch, of []while) {
 				// first capture alone tells when the carrier came. Of a drive that hung, or left
 				// the bus, before its disc had a carrier, nobody knows when it came.
 				came := x.From
-				if len(x.Insertions) > 0 && p.Insertion != x.Insertions[0] || a.Interrupted != nil && a.Interrupted(x) > 0 {
+				if len(x.Insertions) > 0 && p.Insertion != x.Insertions[0] || a.interruptions(x) > 0 {
 					came = p.Started
 				}
 				surely = surely || i == 0 && p.Outcome == "imaged" && x.From.After(w.from.Add(noticed)) && (w.to.IsZero() || came.Before(w.to.Add(-noticed)))

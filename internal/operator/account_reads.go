@@ -17,7 +17,7 @@ func (a *account) left(d int) (n int) {
 		if x.Disc == d || a.disc(x.Disc).Content() != a.disc(d).Content() {
 			continue
 		}
-		if !x.Ejected || x.Asked > 0 || a.Interrupted != nil && a.Interrupted(x) > 0 {
+		if !x.Ejected || x.Asked > 0 || a.interruptions(x) > 0 {
 			n++
 		}
 	}
@@ -45,9 +45,7 @@ func (a *account) reads() {
 				reasons += 4
 			}
 			reasons += x.Asked
-			if a.Interrupted != nil {
-				reasons += a.Interrupted(x)
-			}
+			reasons += a.interruptions(x)
 			for _, e := range x.Reads {
 				for l := max(e.Start, 0); l < e.End() && int64(l) < of.Sectors; l++ {
 					times[l]++

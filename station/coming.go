@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// anew reports whether a disc came after the image of a job that it belongs to
+// afterSeal reports whether a disc came after the image of a job that it belongs to
 // was sealed: it was seen to leave the drive, or comes in another one. It may be
 // the same disc or a further copy of its pressing, which no drive can tell from
 // it. One that lay in its drive while the station was stopped never left it, as
 // far as anybody knows.
-func (b *bay) anew(f jobFile, s seen) bool {
+func (b *bay) afterSeal(f jobFile, s seen) bool {
 	if !f.Step.atLeast(StepSealed) {
 		return false
 	}
@@ -24,11 +24,11 @@ func (b *bay) anew(f jobFile, s seen) bool {
 	return !same && !lay
 }
 
-// recordAnew records the coming of such a disc, once: a capture of its carrier
+// recordComing records the coming of such a disc, once: a capture of its carrier
 // that gave no image. The record has to be in the catalog by then.
-func (b *bay) recordAnew(ctx context.Context, j *job, s seen, ask *Request) error {
+func (b *bay) recordComing(ctx context.Context, j *job, s seen, ask *Request) error {
 	f := j.file()
-	if !f.Anew {
+	if !f.Coming {
 		return nil
 	}
 	id := f.ID
@@ -43,5 +43,5 @@ func (b *bay) recordAnew(ctx context.Context, j *job, s seen, ask *Request) erro
 	if _, err := b.recordAlready(ctx, s, ask, id, who.Item != "", reason); err != nil {
 		return err
 	}
-	return b.s.untilRecorded(ctx, j.ID, func() error { return j.update(func(f *jobFile) { f.Anew = false }) })
+	return b.s.untilRecorded(ctx, j.ID, func() error { return j.update(func(f *jobFile) { f.Coming = false }) })
 }
