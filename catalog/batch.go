@@ -21,7 +21,9 @@ type Batch struct {
 	Places   int        `json:"places"`   // how many are taken
 	Next     int        `json:"next"`     // the place that the next disc takes
 	Expected int        `json:"expected"` // rows of its list; 0 when it has none
-	Told     *time.Time `json:"told"`     // when it was said that its discs may go back
+	Listed   *time.Time `json:"listed"`   // when it was given the list that it has; null when it has none, or that is not known
+	ListedBy string     `json:"listed_by"`
+	Told     *time.Time `json:"told"` // when it was said that its discs may go back
 }
 
 const (
@@ -151,7 +153,13 @@ func mustBatch(ctx context.Context, q querier, name string) (row, error) {
 func batchView(ctx context.Context, q querier, r row) (Batch, error) {
 	b := Batch{Name: r.str("name"), Opened: parseTime(r.str("opened")), OpenedBy: r.str("opened_by"), Closed: parseTimePtr(r.str("closed")),
 		ClosedBy: r.str("closed_by"), Next: int(r.num("next")), Expected: int(r.num("expected")), Told: parseTimePtr(r.str("told"))}
-	err := q.QueryRowContext(ctx, "SELECT count(DISTINCT place) FROM places WHERE batch = ?", b.Name).Scan(&b.Places)
+	if err := q.QueryRowContext(ctx, "SELECT count(DISTINCT place) FROM places WHERE batch = ?", b.Name).Scan(&b.Places); err != nil {
+		return Batch{}, err
+	}
+	l, ok, err := lists.one(ctx, q, "WHERE batch = ? ORDER BY n DESC LIMIT 1", b.Name)
+	if ok {
+		b.Listed, b.ListedBy = parseTimePtr(l.str("at")), l.str("operator")
+	}
 	return b, err
 }
 

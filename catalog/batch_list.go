@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"ripstation/internal/carrierlist"
 )
@@ -23,10 +24,10 @@ type Imported struct {
 // None is true when the batch had this list already.
 func (i Imported) None() bool { return len(i.Added)+len(i.Changed)+len(i.Removed) == 0 }
 
-// ImportList makes rows what a batch ought to hold, all or nothing. The same
-// list again changes nothing. ErrConflict: a row that is not on the new list has
-// a disc that came.
-func (c *Catalog) ImportList(ctx context.Context, batch string, rows []carrierlist.Row, sight BatchSight) (Imported, error) {
+// ImportList makes rows what a batch ought to hold, all or nothing, and keeps by
+// whom. The same list again changes nothing. ErrConflict: a row that is not on
+// the new list has a disc that came.
+func (c *Catalog) ImportList(ctx context.Context, batch string, rows []carrierlist.Row, sight BatchSight, by string) (Imported, error) {
 	op := "import the list of batch " + clamp(batch, 64)
 	out := Imported{Batch: batch, Rows: len(rows), Added: []string{}, Changed: []string{}, Removed: []string{}}
 	if err := checkList(rows); err != nil {
@@ -56,6 +57,13 @@ func (c *Catalog) ImportList(ctx context.Context, batch string, rows []carrierli
 			if err != nil {
 				return err
 			}
+		}
+		var n int
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM lists WHERE batch = ?", batch).Scan(&n); err != nil {
+			return err
+		}
+		if err := lists.insert(ctx, tx, batch, n+1, formatTime(time.Now()), clamp(by, maxName), len(rows)); err != nil {
+			return err
 		}
 		b.set("expected", len(rows))
 		return b.update(ctx, tx)

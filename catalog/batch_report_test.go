@@ -13,7 +13,7 @@ import (
 
 func imported(t testing.TB, c *Catalog, batch string, rows ...carrierlist.Row) Imported {
 	t.Helper()
-	i, err := c.ImportList(t.Context(), batch, rows, BatchSight{})
+	i, err := c.ImportList(t.Context(), batch, rows, BatchSight{}, "eve")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,8 +132,15 @@ func TestImportList(t *testing.T) {
 	if i := imported(t, c, "17", a, b); !slices.Equal(i.Added, []string{"item A", "item B, side A", "item B, side B"}) || i.Rows != 2 {
 		t.Errorf("%+v", i)
 	}
-	if i := imported(t, c, "17", a, b); !i.None() {
-		t.Errorf("the same list again: %+v", i)
+	first, err := c.Batches(t.Context())
+	if err != nil || first[0].ListedBy != "eve" || first[0].Listed == nil {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	if i, err := c.ImportList(t.Context(), "17", []carrierlist.Row{a, b}, BatchSight{}, "bob"); err != nil || !i.None() {
+		t.Errorf("the same list again: %+v, %v", i, err)
+	}
+	if now, err := c.Batches(t.Context()); err != nil || now[0].ListedBy != "eve" || !now[0].Listed.Equal(*first[0].Listed) {
+		t.Errorf("who gives the same list again gives none: %+v, %v", now, err)
 	}
 	came(t, c, "17", CarrierInfo{Item: "B", Side: "B"}, "B")
 	a.Title = "Great Atlas"
@@ -149,7 +156,7 @@ func TestImportList(t *testing.T) {
 		"one side":  {{Item: "B", Side: "A"}, {Item: "C"}},
 		"one-sided": {{Item: "B"}, {Item: "C"}},
 	} {
-		_, err := c.ImportList(t.Context(), "17", rows, BatchSight{})
+		_, err := c.ImportList(t.Context(), "17", rows, BatchSight{}, "eve")
 		if !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "item B, side B (place 1)") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -159,18 +166,18 @@ func TestImportList(t *testing.T) {
 	if _, _, err := c.TakePlace(t.Context(), "17", id, Agent{RoleOperator, "ada"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.ImportList(t.Context(), "17", []carrierlist.Row{b}, BatchSight{Underway: []Underway{{CarrierInfo: CarrierInfo{ID: id, Item: "C"}, What: "being read"}}}); !errors.Is(err, ErrConflict) {
+	if _, err := c.ImportList(t.Context(), "17", []carrierlist.Row{b}, BatchSight{Underway: []Underway{{CarrierInfo: CarrierInfo{ID: id, Item: "C"}, What: "being read"}}}, "eve"); !errors.Is(err, ErrConflict) {
 		t.Error(err)
 	}
 	if r := report(t, c, "17", shelf(false)); r.Sides != 3 || r.Batch.Expected != 2 {
 		t.Errorf("%+v", r.Rows)
 	}
 	for _, rows := range [][]carrierlist.Row{nil, {{}}, {{Item: strings.Repeat("x", 501)}}, {{Item: "A", Side: "A", TwoSided: true}}} {
-		if _, err := c.ImportList(t.Context(), "17", rows, BatchSight{}); !errors.Is(err, ErrInvalid) {
+		if _, err := c.ImportList(t.Context(), "17", rows, BatchSight{}, "eve"); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%+v: %v", rows, err)
 		}
 	}
-	if _, err := c.ImportList(t.Context(), "99", []carrierlist.Row{a}, BatchSight{}); !errors.Is(err, ErrNotFound) {
+	if _, err := c.ImportList(t.Context(), "99", []carrierlist.Row{a}, BatchSight{}, "eve"); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}
 	sound(t, c)

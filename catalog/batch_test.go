@@ -333,6 +333,7 @@ func TestDamagedBatchesAreSeen(t *testing.T) {
 		{"UPDATE batches SET opened_by = 'mallory'", "batches"},
 		{"UPDATE places SET place = 7 WHERE place = 1", "places"},
 		{"UPDATE expected SET title = 'x'", "expected"},
+		{"UPDATE lists SET operator = 'mallory'", "lists"},
 		{"DELETE FROM places WHERE place = 1", "the table of places does not have it"},
 		{"DELETE FROM expected WHERE n = 1", "lost or won a row"},
 		{"UPDATE batches SET told = '2026-11-26T00:00:00.000Z'", "batches"},
@@ -340,7 +341,7 @@ func TestDamagedBatchesAreSeen(t *testing.T) {
 		cat := openAt(t, filepath.Join(t.TempDir(), "catalog.db"))
 		openBatch(t, cat, "17")
 		came(t, cat, "17", CarrierInfo{Item: "A"}, "A")
-		if _, err := cat.ImportList(t.Context(), "17", []carrierlist.Row{{Item: "A", Title: "t"}}, BatchSight{}); err != nil {
+		if _, err := cat.ImportList(t.Context(), "17", []carrierlist.Row{{Item: "A", Title: "t"}}, BatchSight{}, "eve"); err != nil {
 			t.Fatal(err)
 		}
 		sound(t, cat)

@@ -248,7 +248,7 @@ func TestUpgradeFromSchema1(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, stmt := range []string{"UPDATE events SET changes = NULL", "ALTER TABLE events DROP COLUMN changes", "DROP TABLE mail", "DROP TABLE files",
-		"DROP TABLE file_lists", "DROP TABLE file_names", "DROP TABLE expected", "DROP TABLE places", "DROP TABLE batches", "DROP TABLE retries", "DROP TABLE added", "PRAGMA user_version = 1"} {
+		"DROP TABLE file_lists", "DROP TABLE file_names", "DROP TABLE expected", "DROP TABLE places", "DROP TABLE lists", "DROP TABLE batches", "DROP TABLE retries", "DROP TABLE added", "PRAGMA user_version = 1"} {
 		if _, err := w.Exec(stmt); err != nil {
 			t.Fatal(stmt, err)
 		}

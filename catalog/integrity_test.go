@@ -35,7 +35,7 @@ func TestEveryColumnIsGuarded(t *testing.T) {
 	}
 	openBatch(t, c, "17")
 	came(t, c, "17", CarrierInfo{Item: "B"}, "B")
-	if _, err := c.ImportList(ctx, "17", []carrierlist.Row{{Item: "B"}}, BatchSight{}); err != nil {
+	if _, err := c.ImportList(ctx, "17", []carrierlist.Row{{Item: "B"}}, BatchSight{}, "eve"); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.AskRetry(ctx, []string{bare}, "sr0"); err != nil {

@@ -48,12 +48,13 @@ var (
 	batches       = newTable("batches", 1, "name opened opened_by closed closed_by next expected told")
 	places        = newTable("places", 3, "batch place carrier since")
 	expected      = newTable("expected", 2, "batch n item part parts side title two_sided")
+	lists         = newTable("lists", 2, "batch n at operator entries")
 	retries       = newTable("retries", 1, "carrier id drive operator since")
 	added         = newTable("added", 2, "carrier sha256 seq size media_type role note operator at")
 	files         = newTable("files", 1, "n volume path type size modified sha256 damaged reason")
 
 	// Not files: its rows are held against their lists (walkFiles).
-	hashedTables = []*table{items, carriers, needs, drives, captures, images, imageCaptures, objects, copies, checks, identities, records, fileLists, mail, batches, places, expected, retries, added}
+	hashedTables = []*table{items, carriers, needs, drives, captures, images, imageCaptures, objects, copies, checks, identities, records, fileLists, mail, batches, places, expected, lists, retries, added}
 )
 
 // row is one row of a table: nil, int64, string or []byte a column.

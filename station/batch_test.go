@@ -251,7 +251,7 @@ func TestLabelFitsAnotherDisc(t *testing.T) {
 	drive := r.asking(func(int) station.Request { return station.Request{Item: "A"} })
 	r.start()
 	r.open("17")
-	_, err := r.catalog.ImportList(t.Context(), "17", []carrierlist.Row{{Item: "A", Title: "The Great Atlas of the World"}, {Item: "B", Title: "Birds of Europe"}}, catalog.BatchSight{})
+	_, err := r.catalog.ImportList(t.Context(), "17", []carrierlist.Row{{Item: "A", Title: "The Great Atlas of the World"}, {Item: "B", Title: "Birds of Europe"}}, catalog.BatchSight{}, "eve")
 	must(t, err)
 	d := simdrive.PressedCD(iso(t, "BIRDS_EUROPE", 320, 2000), 2000)
 	must(t, drive.Insert(d))
@@ -276,7 +276,7 @@ func TestFlipDisc(t *testing.T) {
 	drive := r.asking(func(disc int) station.Request { return station.Request{Item: "A", Side: string(rune('A' + disc))} })
 	r.start()
 	r.open("17")
-	_, err := r.catalog.ImportList(t.Context(), "17", []carrierlist.Row{{Item: "A", TwoSided: true}}, catalog.BatchSight{})
+	_, err := r.catalog.ImportList(t.Context(), "17", []carrierlist.Row{{Item: "A", TwoSided: true}}, catalog.BatchSight{}, "eve")
 	must(t, err)
 	side := func(n int, label string, seed uint64) {
 		must(t, drive.Insert(simdrive.PressedCD(iso(t, label, seed, 2000), 2000)))

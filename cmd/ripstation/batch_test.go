@@ -62,7 +62,7 @@ func TestBatchOnTheStation(t *testing.T) {
 	if a := run("batch", "open", "other"); a.code != exitFailed || !strings.Contains(a.talk, "batch 2026-17 is open") {
 		t.Errorf("exit %d\n%s", a.code, a.talk)
 	}
-	if a := must(exitDone, "batch", "import", list); !strings.Contains(a.talk, "5 added") || !strings.Contains(a.talk, "item 32, side B") {
+	if a := must(exitDone, "batch", "import", list, "--operator", "eve"); !strings.Contains(a.talk, "5 added") || !strings.Contains(a.talk, "item 32, side B") {
 		t.Error(a.talk)
 	}
 	if a := must(exitDone, "batch", "import", list); !strings.Contains(a.talk, "nothing changed") {
@@ -102,7 +102,7 @@ func TestBatchOnTheStation(t *testing.T) {
 	}
 	a := must(exitDone, "batch", "close")
 	for _, want := range []string{"batch 2026-17: closed", "by ada, 4 discs", "expected 5 = stored 3 + incomplete 0 + not captured 0 + never presented 2", "FLIP DISC: item 32, place 3: side B has not come", "NEEDS IDENTITY", "--item ID",
-		"never presented", "discs may go back to the shelf", "Atlas der Schweiz"} {
+		"the list: 4 rows, imported ", " by eve\n", "never presented", "discs may go back to the shelf", "Atlas der Schweiz"} {
 		if !strings.Contains(a.out, want) {
 			t.Errorf("the report of the close does not say %q:\n%s", want, a.out)
 		}

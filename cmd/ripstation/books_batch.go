@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
@@ -164,7 +165,7 @@ func (l *local) BatchImport(ctx context.Context, in web.BatchImport) (catalog.Im
 	if err != nil {
 		return catalog.Imported{}, fault(err)
 	}
-	out, err := l.cat.ImportList(ctx, name, rows, sight)
+	out, err := l.cat.ImportList(ctx, name, rows, sight, cmp.Or(in.Operator, catalog.Unattended))
 	return out, fault(err)
 }
 

@@ -17,6 +17,9 @@ func (a *app) printBatch(r catalog.BatchReport) error {
 	fmt.Fprintf(w, "batch %s: %s, %s\n", one(r.Name), batchWhen(r.Batch), plural(r.Places, "disc"))
 	if r.Sides > 0 {
 		fmt.Fprintf(w, "expected %d = stored %d + incomplete %d + not captured %d + never presented %d\n", r.Sides, r.Stored, r.Incomplete, r.NotCaptured, r.NeverPresented)
+		if r.Listed != nil {
+			fmt.Fprintf(w, "the list: %s, imported %s by %s\n", plural(r.Batch.Expected, "row"), moment(*r.Listed), one(r.ListedBy))
+		}
 		fmt.Fprintln(w, "\nEXPECTED\tPART\tSIDE\tTITLE\tSTATE\tPLACE\tDISC\tWHAT TO DO")
 		for _, row := range r.Rows {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one(row.Item), orDash(ptr(row.PartText())), orDash(&row.Side), orDash(&row.Title), row.State, placeText(row.Place),

@@ -57,7 +57,7 @@ func (l *life) openBatch(ctx context.Context, a operator.Act) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	_, err := l.catalog.ImportList(ctx, name, rows, l.station.BatchSight(name))
+	_, err := l.catalog.ImportList(ctx, name, rows, l.station.BatchSight(name), "the operator")
 	return err
 }
 
