@@ -44,8 +44,11 @@ type archiveRun struct {
 	Seconds float64 `json:"seconds"`
 	CPU     float64 `json:"cpu_seconds"` // of the process from its start, drives included
 	Peak    int64   `json:"peak_bytes"`
-	Marks   []mark  `json:"marks"` // of the first disc
-	Began   int64   `json:"began"` // the insertion, in nanoseconds since 1970
+	// Others is how many cores everything else kept busy between the insertion and
+	// the open tray: the link and the store, and what else the machine had to do.
+	Others float64 `json:"others_cores"`
+	Marks  []mark  `json:"marks"` // of the first disc
+	Began  int64   `json:"began"` // the insertion, in nanoseconds since 1970
 	// Passed is when as many bytes as the discs have were through the link, in
 	// seconds since the insertion; 0 when nothing was sent. What comes after it is
 	// the store's work and the tray's.
@@ -175,6 +178,10 @@ func archiveByStation(ctx context.Context, o archiveOrder) (r archiveRun, err er
 func untilOpen(ctx context.Context, st *station.Station, bench *simbench.Bench, slots []*simbench.Slot, discs []*simdrive.Disc, r *archiveRun) (ids []string, err error) {
 	notices, over, end := running(ctx, st, bench)
 	defer func() { err = errors.Join(err, end()) }()
+	before, err := useSoFar()
+	if err != nil {
+		return nil, err
+	}
 	began := time.Now()
 	r.Began = began.UnixNano()
 	byDrive := map[string]int{}
@@ -224,7 +231,7 @@ func untilOpen(ctx context.Context, st *station.Station, bench *simbench.Bench, 
 				if err != nil {
 					return nil, err
 				}
-				r.CPU, r.Peak = u.cpu.Seconds(), u.peak
+				r.CPU, r.Peak, r.Others = u.cpu.Seconds(), u.peak, u.since(before, "").Others
 			}
 			continue
 		}
