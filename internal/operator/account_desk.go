@@ -135,10 +135,12 @@ func (a *account) places(b Batch, of []while) {
 				surely = surely || i == 0 && p.Outcome == "imaged" && x.From.After(w.from.Add(noticed)) && (w.to.IsZero() || came.Before(w.to.Add(-noticed)))
 			}
 		}
-		// A reading that is still in the spool is in no record yet.
+		// A reading that is still in the spool is in no record yet; it may be that of a
+		// further copy of the pressing, which a retry of the carrier is read from (0012).
 		for _, x := range a.arrivals {
+			like := slices.ContainsFunc(a.discs[c.ID], func(d int) bool { return a.disc(d).Content() == a.disc(x.Disc).Content() })
 			for _, w := range of {
-				perhaps = perhaps || slices.Contains(a.discs[c.ID], x.Disc) && (x.To.IsZero() || x.To.After(w.from.Add(-noticed))) && (w.to.IsZero() || x.From.Before(w.to.Add(noticed)))
+				perhaps = perhaps || like && (x.To.IsZero() || x.To.After(w.from.Add(-noticed))) && (w.to.IsZero() || x.From.Before(w.to.Add(noticed)))
 			}
 		}
 		switch in := slices.Contains(b.Discs, c.ID); {
