@@ -173,8 +173,12 @@ func TestDoubleOfASealedDisc(t *testing.T) {
 // it meanwhile. Its job goes on, and what was said of it only when it is said
 // again.
 func TestNamedDiscOfWhichNothingIsLeft(t *testing.T) {
-	for name, again := range map[string]bool{"found in its drive": false, "said again": true} {
+	for name, c := range map[string]struct {
+		in    string // the drive that it lies in then
+		again bool   // its item is said again
+	}{"found in its drive": {"SIM1", false}, "said again": {"SIM1", true}, "found in another drive": {"SIM2", false}} {
 		t.Run(name, func(t *testing.T) {
+			again := c.again
 			r := newRig(t)
 			drive := r.add(simdrive.Options{})
 			r.start()
@@ -192,7 +196,7 @@ func TestNamedDiscOfWhichNothingIsLeft(t *testing.T) {
 			for _, f := range []string{"image.iso", "sectors.map", "ledger"} {
 				must(t, os.Remove(filepath.Join(filepath.Dir(jobs[0]), f)))
 			}
-			there := bench.Add(simdrive.Options{Serial: "SIM1"})
+			there := bench.Add(simdrive.Options{Serial: c.in})
 			must(t, bench.Place(there, d, false, 1))
 			second.start()
 			if again {

@@ -118,7 +118,7 @@ func (b *bay) belongs(ctx context.Context, d Drive, s seen, j *job, ask *Request
 		// No sector of another disc can get into an image that has none. What was
 		// said of the disc goes on with it only when it is said again.
 		again := ask != nil && ask.Item == f.Carrier.Item
-		cut := f.Captures[len(f.Captures)-1].Started.Before(b.s.started) && f.Insertion.DriveKey == s.ins.DriveKey // in this life the drive was seen to open
+		cut := f.Captures[len(f.Captures)-1].Started.Before(b.s.started) // discs may have been exchanged between drives since; in this life a drive was seen to open
 		its = empty && (f.Carrier.Item == "" || f.ImageVersion == 1 && (again || cut))
 		by.nothing = its && f.Carrier.Item != "" && !again
 	}
