@@ -283,20 +283,20 @@ func (o *soak) stored(all []*carrier) {
 	if len(uploads) > 0 {
 		o.wrong("%d unfinished uploads are left in the bucket: %v", len(uploads), uploads)
 	}
-	put := map[string]int{}
+	put := map[string][]string{}
 	for _, e := range o.Log.Since(o.from, func(e bench.Event) bool { return e.S3 != nil && e.S3.Status/100 == 2 }) {
 		switch e.S3.Op {
 		case "PutObject", "CompleteMultipartUpload":
-			put[e.S3.Key]++
+			put[e.S3.Key] = append(put[e.S3.Key], e.String())
 		case "DeleteObject":
 			if !strings.HasPrefix(e.S3.Key, "probe/") {
 				o.wrong("an object was deleted: %s", e)
 			}
 		}
 	}
-	for key, n := range put {
-		if n > 1 {
-			o.wrong("%s was written %d times", key, n)
+	for key, all := range put {
+		if len(all) > 1 {
+			o.wrong("%s was written %d times:\n%s", key, len(all), strings.Join(all, "\n"))
 		}
 	}
 }
