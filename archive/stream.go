@@ -24,8 +24,8 @@ type Growing interface {
 type Summed interface {
 	Growing
 	// Sum gives the CRC64NVME of the MiB that begins at off, a whole number of
-	// MiB, or of the shorter last one, as it was last read back and proved; ok
-	// is false when it was not.
+	// MiB, or of the shorter last one, as it was last read back and proved, in
+	// order; ok is false when it was not.
 	Sum(off int64) (crc uint64, ok bool)
 }
 
@@ -171,19 +171,11 @@ func (s *stream) listen() {
 }
 
 // early reports whether the sums of a part are about to come from who reads it
-// back.
+// back, who does so in order.
 func (s *stream) early(n int) bool {
 	s.listen()
-	file, ok := s.others(n)
-	if !ok || time.Since(s.heard) >= sumWait {
-		return false
-	}
-	for at, end := int64(n)*s.up.PartSize(), int64(n)*s.up.PartSize()+s.length(n); at < end; at += mib {
-		if _, known := file.Sum(at); !known {
-			return true
-		}
-	}
-	return false
+	_, ok := s.others(n)
+	return ok && time.Since(s.heard) < sumWait && s.summed < int64(n)*s.up.PartSize()+s.length(n)
 }
 
 // others is the file when what others summed of a part can be used.
