@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -215,21 +216,39 @@ func (l logging) Begin(ctx context.Context, key string, size int64) (archive.Upl
 	if err != nil {
 		return nil, err
 	}
-	return loggingUpload{u, l, key}, nil
+	return loggingUpload{u, l, key, size}, nil
 }
 
 type loggingUpload struct {
 	archive.Upload
-	l   logging
-	key string
+	l    logging
+	key  string
+	size int64
 }
 
 func (u loggingUpload) PartFrom(ctx context.Context, n int, src io.ReaderAt, crc uint64) error {
-	fmt.Fprintf(u.l.to, "%s %s %d\n", u.l.Name(), u.key, n)
-	return u.Upload.PartFrom(ctx, n, src, crc)
+	whole := sync.OnceFunc(func() { fmt.Fprintf(u.l.to, "%s %s %d\n", u.l.Name(), u.key, n) })
+	return u.Upload.PartFrom(ctx, n, readToEnd{src, min(int64(n+1)*u.PartSize(), u.size), whole}, crc)
 }
 
-// sentAgain is how many parts each store was sent more than once.
+// readToEnd is a file that tells when it is read up to a part's end.
+type readToEnd struct {
+	io.ReaderAt
+	end  int64
+	tell func()
+}
+
+func (s readToEnd) ReadAt(p []byte, off int64) (int, error) {
+	n, err := s.ReaderAt.ReadAt(p, off)
+	if off+int64(n) >= s.end {
+		s.tell()
+	}
+	return n, err
+}
+
+// sentAgain is how many parts each store was sent to their last byte more than
+// once. One that was cut off before that, behind a part whose answer had not
+// come yet, the store never had.
 func sentAgain(t *testing.T, dir string) map[string]int {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, "parts.log"))
