@@ -91,7 +91,7 @@ func (c *Catalog) CloseBatch(ctx context.Context, by string) (Batch, error) {
 			return err
 		}
 		if !ok {
-			return fmt.Errorf("no batch is open: %w", ErrNotFound)
+			return fmt.Errorf("an open batch is %w; ripstation batch open NAME opens one", ErrNotFound)
 		}
 		r.set("closed", formatTime(time.Now()))
 		r.set("closed_by", clamp(by, maxName))
@@ -175,7 +175,7 @@ func (c *Catalog) BatchNamed(ctx context.Context, name string) (string, error) {
 	case err != nil:
 		return "", explain("look up a batch", err)
 	case !ok && name == "":
-		return "", fmt.Errorf("there is no batch yet (ripstation batch open NAME): %w", ErrNotFound)
+		return "", fmt.Errorf("a batch is %w yet; ripstation batch open NAME opens one", ErrNotFound)
 	case !ok:
 		return "", fmt.Errorf("batch %q: %w; `ripstation batch list` shows those there are", clamp(name, 64), ErrNotFound)
 	}

@@ -166,7 +166,7 @@ func (in Correction) at(ctx context.Context, tx *sql.Tx, place int) (row, error)
 	}
 	switch len(ps) {
 	case 0:
-		return row{}, fmt.Errorf("place %d: no disc came there (ripstation batch report shows the places): %w", place, ErrNotFound)
+		return row{}, fmt.Errorf("a disc of place %d is %w; ripstation batch report shows the places", place, ErrNotFound)
 	case 1:
 	default:
 		return row{}, fmt.Errorf("place %d has two discs, %.8s and %.8s; correct them by their ids (ripstation annotate): %w", place, ps[0].str("carrier"), ps[1].str("carrier"), ErrConflict)

@@ -26,8 +26,6 @@ var ofBatches = []remedy{
 		"the batch is not safe yet; what is missing stands below, each with what to do", "Keep all discs of the batch until the report says that they may go."},
 	{"it is open since …: the catalog already says something else",
 		"a batch is open, and only one can be", "`ripstation batch close` it first."},
-	{"no batch is open: not in the catalog",
-		"", "Open one: `ripstation batch open NAME`."},
 	{"the batch is open",
 		"stands against giving the discs back", "Close it when its last disc has come: `ripstation batch close`."},
 	{"no disc came",
