@@ -613,6 +613,31 @@ func TestHandover(t *testing.T) {
 		}
 	}
 
+	// Not for everybody: on somebody's word alone.
+	for _, access := range []string{"restricted", "closed"} {
+		if a := s.run(t, "annotate", second.ID, "--access", access); a.code != exitDone {
+			t.Fatalf("annotate: exit %d\n%s", a.code, a.talk)
+		}
+		file := filepath.Join(t.TempDir(), "given.tar")
+		for _, word := range []string{"", " "} {
+			if a := s.run(t, "handover", first.ID, second.ID, "--tar", file, "--authority", word); a.code != exitFailed || exists(file) || !strings.Contains(a.talk, "its access is "+access) {
+				t.Errorf("%s: exit %d\n%s", access, a.code, a.talk)
+			}
+		}
+		a := s.run(t, "handover", second.ID, "--tar", file, "--authority", "Head of Collections", "--json")
+		var res handed
+		decode(t, a.out, &res)
+		if a.code != exitDone || res.Discs[0].Access != catalog.Access(access) || !strings.Contains(fileText(t, file), "access:    "+access) {
+			t.Errorf("%s, with an authority: exit %d, %+v\n%s", access, a.code, res, a.talk)
+		}
+		if shown := s.run(t, "show", second.ID).out; !strings.Contains(shown, "its access is "+access+", on the word of Head of Collections") {
+			t.Errorf("no event says on whose word:\n%s", shown)
+		}
+	}
+	if a := s.run(t, "annotate", second.ID, "--access", "open"); a.code != exitDone {
+		t.Fatalf("annotate: exit %d\n%s", a.code, a.talk)
+	}
+
 	// A damaged copy and no other: there is no file.
 	edit(t, filepath.Join(s.dir, "store", second.ID, "v1", "data", "image.iso"), true, flip)
 	out := t.TempDir()

@@ -87,6 +87,7 @@ type bag struct {
 	image     catalog.ImageInfo
 	label     string
 	item      string
+	access    catalog.Access
 	sha512    string // of the image
 	sealed    bool   // held against what the catalog has of it, not against the bag alone
 	catalogue bool   // the catalog knows the disc
@@ -136,7 +137,7 @@ func (b *bags) recorded(ctx context.Context, id string, version int, from string
 	if version < 1 || version > v.Image.Version {
 		return nil, usage("--version %d: disc %s has images 1 to %d", version, id, v.Image.Version)
 	}
-	g := &bag{id: id, version: version, label: v.Label, item: text(v.Item), name: b.names.of(fieldsOf(v, version), v.Image.Version), catalogue: true}
+	g := &bag{id: id, version: version, label: v.Label, item: text(v.Item), access: v.Access, name: b.names.of(fieldsOf(v, version), v.Image.Version), catalogue: true}
 	record, noRecord := b.local.cat.Record(ctx, id, version)
 	if noRecord == nil {
 		var rec catalog.Record
@@ -311,6 +312,9 @@ func (b *bags) readRecord(ctx context.Context, g *bag) error {
 		return &failure{exitFindings, fmt.Errorf("the record in the bag of image %d of disc %s: %w", g.version, g.id, err)}
 	}
 	g.image, g.label, g.item = rec.Image, rec.Identity.Label, rec.Carrier.Item
+	if !g.catalogue {
+		g.access = rec.Carrier.Access
+	}
 	if g.name == "" { // nobody knows which other discs have this name
 		c := rec.Carrier
 		g.name = b.names.t.Apart(discname.Fields{Item: c.Item, Part: c.Part, Parts: c.Parts, Side: c.Side, Label: g.label,

@@ -59,6 +59,9 @@ archives.
 		} else {
 			line("image", missingWords(g.image.State, g.image.Missing))
 		}
+		if g.guarded() {
+			line("access", string(g.access))
+		}
 		line("SHA-512", g.sha512)
 		if g.sealed {
 			line("checked", "every byte, against the digests that were sealed when the disc was read")

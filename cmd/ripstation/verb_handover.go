@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,9 +21,10 @@ import (
 
 // handing is what `handover` is asked for.
 type handing struct {
-	zip, tar string // one of them: a file, or "-"
-	from     string
-	operator string
+	zip, tar  string // one of them: a file, or "-"
+	from      string
+	authority string
+	operator  string
 }
 
 func (h handing) file() string { return h.zip + h.tar }
@@ -48,6 +50,9 @@ read once more when it is done; until then its name ends in ".incomplete".
 With "-" in place of a file it is written to stdout: then only the exit code says
 that it is whole.
 
+A disc whose access is restricted or closed (ripstation annotate --access) is given
+away on somebody's word alone: --authority says whose, and the event keeps it.
+
 The exit code is 3 when sectors of a disc are missing, which README.txt says too, 4
 when a copy was found damaged, 5 when no copy of a disc could be read. In the last
 case, and whenever it fails, no file is left.`,
@@ -59,7 +64,7 @@ case, and whenever it fails, no file is left.`,
 			return nil
 		},
 		RunE: verb(func(ctx context.Context, args []string) error {
-			if err := said(map[string]string{"operator": in.operator}); err != nil {
+			if err := said(map[string]string{"authority": in.authority, "operator": in.operator}); err != nil {
 				return err
 			}
 			switch {
@@ -78,6 +83,7 @@ case, and whenever it fails, no file is left.`,
 	cmd.Flags().StringVar(&in.zip, "zip", "", "the zip file to make; - for stdout")
 	cmd.Flags().StringVar(&in.tar, "tar", "", "the tar file to make; - for stdout")
 	cmd.Flags().StringVar(&in.from, "from", "", "read this store's copies only; the catalog is not needed then")
+	cmd.Flags().StringVar(&in.authority, "authority", "", "on whose word restricted and closed discs are given away")
 	cmd.Flags().StringVar(&in.operator, "operator", "", "who does it (default: station.operator, else your user name)")
 	return cmd
 }
@@ -105,6 +111,7 @@ type handed struct {
 type handedDisc struct {
 	ID      string             `json:"id"`
 	Version int                `json:"version"`
+	Access  catalog.Access     `json:"access"`
 	Folder  string             `json:"folder"` // inside the archive
 	State   catalog.ImageState `json:"state"`
 	Missing []disc.Extent      `json:"missing"`
@@ -122,6 +129,9 @@ func (a *app) handover(ctx context.Context, ids []string, in handing) error {
 	defer b.Close()
 	several, err := b.several(ctx, ids, in.from)
 	if err != nil {
+		return err
+	}
+	if err := allowed(several, in.authority); err != nil {
 		return err
 	}
 	p := &parcel{bags: b, discs: several, in: in, added: map[string][]brought{}}
@@ -142,6 +152,23 @@ func (a *app) handover(ctx context.Context, ids []string, in handing) error {
 		return p.failed(ctx, err)
 	}
 	return a.handedOver(ctx, p)
+}
+
+// guarded reports whether a disc is not for everybody.
+func (g *bag) guarded() bool {
+	return g.access == catalog.AccessRestricted || g.access == catalog.AccessClosed
+}
+
+// allowed refuses to give away what is not for everybody, when nobody is named
+// on whose word it is done.
+func allowed(all []*bag, authority string) error {
+	for _, g := range all {
+		if g.guarded() && strings.TrimSpace(authority) == "" {
+			return &web.Error{Code: web.CodeForbidden, Message: fmt.Sprintf("disc %s: its access is %s; nothing was written", short(g.id), g.access),
+				Hint: "leave it out, or say on whose word it is given away: --authority TEXT"}
+		}
+	}
+	return nil
 }
 
 // several opens the bags of discs, with names that tell them apart.
@@ -186,7 +213,7 @@ func (a *app) handedOver(ctx context.Context, p *parcel) error {
 	code := exitDone
 	var lost error
 	for _, g := range p.discs {
-		d := handedDisc{ID: g.id, Version: g.version, Folder: g.name, State: g.image.State, Missing: g.image.Missing, Files: len(g.Files), Sealed: g.sealed, Copies: usedCopies(g.Uses()), Added: []string{}}
+		d := handedDisc{ID: g.id, Version: g.version, Access: g.access, Folder: g.name, State: g.image.State, Missing: g.image.Missing, Files: len(g.Files), Sealed: g.sealed, Copies: usedCopies(g.Uses()), Added: []string{}}
 		for _, w := range p.added[g.id] {
 			if fail := (*failure)(nil); errors.As(w.err, &fail) {
 				if severity(fail.code) > severity(code) {
@@ -208,8 +235,11 @@ func (a *app) handedOver(ctx context.Context, p *parcel) error {
 		if len(faultsOf(g.Uses())) > 0 && severity(code) < severity(exitFindings) {
 			code = exitFindings
 		}
-		lost = errors.Join(lost, p.handedOut(ctx, g, web.HandedOut{Operator: operator(p.in.operator, p.cfg),
-			How: fmt.Sprintf("handed over as the folder %q of a %s file: %s", g.name, res.Kind, where)}))
+		how := fmt.Sprintf("handed over as the folder %q of a %s file: %s", g.name, res.Kind, where)
+		if g.guarded() {
+			how += fmt.Sprintf("; its access is %s, on the word of %s", g.access, strings.TrimSpace(p.in.authority))
+		}
+		lost = errors.Join(lost, p.handedOut(ctx, g, web.HandedOut{Operator: operator(p.in.operator, p.cfg), How: how}))
 	}
 	to := a.out
 	if res.File == "-" {
