@@ -70,7 +70,8 @@ func (s *Station) courier(ctx context.Context, j *job) (err error) {
 		efforts.Add(1)
 		posts.Go(func() {
 			defer efforts.Done()
-			if err := s.post(effort, d, j, gate, make(chan error, 1)); err != nil && effort.Err() == nil {
+			err := s.untilRecorded(effort, j.ID, func() error { return s.post(effort, d, j, gate, make(chan error, 1)) })
+			if err != nil && effort.Err() == nil {
 				s.say(Notice{ID: j.ID, Word: WordNeedsYou, Text: err.Error(), Hint: "the other copies go on without this one"})
 			}
 		})
@@ -156,6 +157,9 @@ func (s *Station) post(ctx context.Context, d *desk, j *job, gate <-chan struct{
 		return err
 	}
 	c := j.copyOf(d.store.Name())
+	if !c.failed() { // its file in the spool could not be written either
+		c.State, c.Detail = catalog.Damaged, err.Error()
+	}
 	return errors.Join(err, s.noteCopy(ctx, j, c, s.copyEvent(j, c, catalog.EventReplication, catalog.EventFail, "not stored: "+c.Detail)))
 }
 

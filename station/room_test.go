@@ -207,6 +207,35 @@ func TestFileSystemThatCannotReserve(t *testing.T) {
 	})
 }
 
+// A disk that is full when a best-effort store's copy goes on is waited for, as
+// for any other: the copy is not given up.
+func TestDiskFullUnderABestEffortCopy(t *testing.T) {
+	onOwnDisk(t, "tmpfs", "size=32m", func(t *testing.T, r *rig) {
+		g := &gate{}
+		g.shut.Store(true)
+		r.withSecond(false, func(s archive.Store) archive.Store { g.Store = s; return g })
+		drive := r.add(simdrive.Options{})
+		r.start()
+		must(t, drive.Insert(simdrive.PressedCD(iso(t, "EFFORT", 214, 2000), 2000)))
+		x := r.await(1, final)
+		r.await(1, word(station.WordReadBack))
+		r.stop()
+		free := r.fill()
+		g.shut.Store(false)
+		r.start()
+		if n := r.await(1, func(n station.Notice) bool {
+			return n.Word == station.WordWaitForSpace || n.Word == station.WordNeedsYou
+		}); n.Word != station.WordWaitForSpace {
+			t.Errorf("said %s: %s", n.Word, n.Text)
+		}
+		free()
+		r.cleared(x.ID)
+		if c := r.copyIn(x.ID, "usb"); c.State != catalog.ReadBack {
+			t.Errorf("the catalog says of the copy: %+v", c)
+		}
+	})
+}
+
 // An image that only a best-effort store still waits for leaves when a disc
 // needs the room, and before that it does not.
 func TestBestEffortGivesWay(t *testing.T) {
