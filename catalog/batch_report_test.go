@@ -256,7 +256,7 @@ func TestShiftAndSwap(t *testing.T) {
 		{func() ([]Moved, error) { return c.Shift(t.Context(), in, 1, 1, 1, eve) }, ErrConflict, "place 2 has item B, which would be lost"},
 		{func() ([]Moved, error) { return c.Shift(t.Context(), in, 1, 2, -1, eve) }, ErrInvalid, "no place before place 1"},
 		{func() ([]Moved, error) { return c.Shift(t.Context(), in, 4, 5, 1, eve) }, ErrConflict, "place 6 (" + reserved[:8] + "): it is not recorded yet"},
-		{func() ([]Moved, error) { return c.Shift(t.Context(), in, 7, 7, 1, eve) }, ErrNotFound, "place 8: no disc came there"},
+		{func() ([]Moved, error) { return c.Shift(t.Context(), in, 7, 7, 1, eve) }, ErrNotFound, "a disc of place 8 is not in the catalog"},
 		{func() ([]Moved, error) { return c.Shift(t.Context(), in, 3, 2, 1, eve) }, ErrInvalid, "lower to a higher"},
 		{func() ([]Moved, error) { return c.Shift(t.Context(), in, 1, 2, 2, eve) }, ErrInvalid, "+1 or -1"},
 		{func() ([]Moved, error) { return c.Shift(t.Context(), in, 1, 500_000, 1, eve) }, ErrInvalid, "are the most"},

@@ -98,20 +98,25 @@ func (in Comparison) held(ctx context.Context, q querier) error {
 }
 
 // Ailing says what is wrong with the copies of an image, "" when every store
-// that is required has its copy and none is in doubt.
+// that is required has its copy. What another store lacks is made good by a
+// repair; where none is required, one copy that is not in doubt is enough.
 func Ailing(copies []Copy, required []string) string {
-	for _, c := range copies {
-		if oneOf(c.State, Missing, Damaged, Unknown) {
-			return fmt.Sprintf("its copy in %s is %s", c.Store, c.State)
-		}
-	}
+	good := func(c Copy) bool { return oneOf(c.State, Stored, ReadBack) }
 	for _, store := range required {
 		i := slices.IndexFunc(copies, func(c Copy) bool { return c.Store == store })
 		switch {
 		case i < 0:
 			return "it has no copy in " + store
-		case !oneOf(copies[i].State, Stored, ReadBack):
+		case !good(copies[i]):
 			return fmt.Sprintf("its copy in %s is %s", store, copies[i].State)
+		}
+	}
+	if len(required) > 0 || slices.ContainsFunc(copies, good) {
+		return ""
+	}
+	for _, c := range copies {
+		if oneOf(c.State, Missing, Damaged, Unknown) {
+			return fmt.Sprintf("its copy in %s is %s", c.Store, c.State)
 		}
 	}
 	return ""
