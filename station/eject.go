@@ -91,7 +91,7 @@ func (b *bay) farewell(ctx context.Context, d Drive, j *job) (Outcome, error) {
 	opened := WordEjected
 	if waits != nil {
 		opened, text = WordPending, text+"; the copies go on by themselves"
-		hint = fmt.Sprintf("put the disc on the pending rack; `ripstation status` lists it until %s has its image", strings.Join(waits.Stores, " and "))
+		hint = rackHint(waits)
 		if flip != "" {
 			hint += "; " + flip
 		}

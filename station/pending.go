@@ -234,6 +234,11 @@ func (s *Station) hadItAll(j *job, at time.Time) time.Time {
 	return at
 }
 
+// rackHint says what to do with a disc that is given back pending.
+func rackHint(p *pending) string {
+	return fmt.Sprintf("put the disc on the pending rack; `ripstation status` lists it until %s has its image", strings.Join(p.Stores, " and "))
+}
+
 // onRack reports whether a carrier's disc is on the pending rack.
 func (s *Station) onRack(id string) bool {
 	j := s.job(id)

@@ -83,6 +83,9 @@ func TestPendingRack(t *testing.T) {
 	second.cfg.WhenDark, second.cfg.DarkAfter = station.DarkPending, time.Hour
 	g = second.shut()
 	second.start()
+	if n := second.await(1, word(station.WordResumed)); !strings.Contains(n.Text, "pending rack") || !strings.Contains(n.Hint, "shelf") {
+		t.Errorf("at the start it is told: %q -> %q", n.Text, n.Hint)
+	}
 	second.await(1, word(station.WordWaitStore))
 	pending(second)
 	if len(second.notes(word(station.WordOffRack))) != 0 {

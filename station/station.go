@@ -146,7 +146,11 @@ func (s *Station) takeUp(j *job) {
 		j.mu.Lock()
 		j.before = true
 		j.mu.Unlock()
-		s.say(Notice{ID: j.ID, Word: WordResumed, Text: fmt.Sprintf("the station was stopped when this disc was %s", step)})
+		if p := j.file().Pending; p != nil && p.Over == nil { // when it was stopped just then, nobody has heard of it
+			s.say(Notice{ID: j.ID, Word: WordResumed, Text: fmt.Sprintf("the station was stopped when this disc was %s; it belongs on the pending rack: its image is only on this station", step), Hint: rackHint(p)})
+		} else {
+			s.say(Notice{ID: j.ID, Word: WordResumed, Text: fmt.Sprintf("the station was stopped when this disc was %s", step)})
+		}
 		s.deliver(j)
 		return
 	}

@@ -284,6 +284,11 @@ func (m *morning) account(ctx context.Context, c *catalog.Catalog, status statio
 		for _, p := range v.Captures {
 			car.Captures = append(car.Captures, operator.Capture{Drive: m.driveOf(p.Drive.Key), Insertion: p.Insertion, Started: p.Started, Outcome: string(p.Outcome)})
 		}
+		for _, e := range v.Events {
+			if strings.HasPrefix(e.Detail, "ejected pending: ") {
+				car.Racked = append(car.Racked, e.Time)
+			}
+		}
 		next, err := c.NextVersion(ctx, s.ID)
 		if err != nil {
 			return what, err

@@ -32,6 +32,7 @@ type Carrier struct {
 	Disposition string
 	Captures    []Capture
 	Images      []Image
+	Racked      []time.Time // when it went to the pending rack, as its events say
 }
 
 // Capture is one reading as the record has it.

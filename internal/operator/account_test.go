@@ -77,3 +77,46 @@ func TestAccount(t *testing.T) {
 		}
 	}
 }
+
+// A tray that opens before the store has the disc's image is a flaw, unless the
+// disc went to the pending rack: somebody was told so, or, when the station was
+// killed just then, an event of that moment says it.
+func TestTheTrayWaitsForTheStore(t *testing.T) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	ins := disc.Insertion{DriveKey: "S", BootID: "b", DiskSeq: 1}
+	n := operator.Night{Drives: 1, Stores: 1, Both: true, Eject: "stored", Dark: "pending", Discs: []operator.Disc{
+		{Number: 0, Model: 0, Kind: operator.Pressed, Item: "A", Label: "X", Seed: 1 << 8, Sectors: 300}}}
+	opened := at.Add(5 * time.Minute)
+	diary := []operator.Entry{
+		{At: at, What: operator.Closed, Drive: 0, Disc: 0, Insertion: ins},
+		{At: at.Add(time.Minute), What: operator.Read, Drive: 0, Disc: 0, Read: disc.Extent{Count: 300}},
+		{At: opened, What: operator.Ejected, Drive: 0, Disc: 0},
+	}
+	for name, c := range map[string]struct {
+		stored time.Duration // after the tray opened
+		rack   *time.Duration
+		told   bool
+		flaw   bool
+	}{
+		"stored before":          {-time.Minute, nil, false, false},
+		"stored after":           {time.Hour, nil, false, true},
+		"told":                   {time.Hour, nil, true, false},
+		"an event":               {time.Hour, new(time.Duration), false, false},
+		"another time's":         {time.Hour, ptr(-time.Hour), false, true},
+		"an event that followed": {time.Hour, ptr(time.Minute), false, true},
+	} {
+		stored := opened.Add(c.stored)
+		car := operator.Carrier{ID: "a", Captures: []operator.Capture{{Insertion: ins, Outcome: "imaged"}}, Images: []operator.Image{
+			{Store: "store0", Version: 1, State: "complete", Stored: &stored, Bytes: func() ([]byte, error) { return n.Discs[0].Bytes() }}}}
+		if c.rack != nil {
+			car.Racked = []time.Time{opened.Add(*c.rack)}
+		}
+		m := operator.Morning{Carriers: []operator.Carrier{car}, Notices: []operator.Notice{{At: opened, ID: "a", Ejecting: true, Pending: c.told}}}
+		flaws := strings.Join(operator.Account(n, diary, m), "\n")
+		if strings.Contains(flaws, "was to be stored in store0 first") != c.flaw || !c.flaw && flaws != "" {
+			t.Errorf("%s: %s", name, flaws)
+		}
+	}
+}
+
+func ptr(d time.Duration) *time.Duration { return &d }

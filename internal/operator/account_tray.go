@@ -66,7 +66,7 @@ func (a *account) waited(x *Arrival) {
 				continue
 			}
 			version++
-			if !slices.Contains(x.Insertions, p.Insertion) || a.racked(c.ID, x) {
+			if !slices.Contains(x.Insertions, p.Insertion) || a.racked(c, x) {
 				continue
 			}
 			for s := range a.night.Stores {
@@ -91,9 +91,11 @@ func (a *account) waited(x *Arrival) {
 	}
 }
 
-// racked reports whether it was said that the disc goes to the pending rack.
-func (a *account) racked(id string, x *Arrival) bool {
-	return a.night.Dark == "pending" && slices.ContainsFunc(a.Notices, func(n Notice) bool {
-		return n.Pending && n.ID == id && n.Drive == x.Drive && !n.At.Before(x.From) && !n.At.After(x.To.Add(5*time.Second))
-	})
+// racked reports whether it was said that the disc goes to the pending rack. When
+// the station is killed just then nobody hears it: the event tells.
+func (a *account) racked(c Carrier, x *Arrival) bool {
+	during := func(at time.Time) bool { return !at.Before(x.From) && !at.After(x.To.Add(5*time.Second)) }
+	return a.night.Dark == "pending" && (slices.ContainsFunc(c.Racked, during) || slices.ContainsFunc(a.Notices, func(n Notice) bool {
+		return n.Pending && n.ID == c.ID && n.Drive == x.Drive && during(n.At)
+	}))
 }
