@@ -246,6 +246,9 @@ func (a *account) mostBags(d int) (n int) {
 			met[x.Disc] = true
 			n++
 		}
+		if a.disc(x.Disc).Model == a.disc(d).Model && a.disc(x.Disc).Content() != a.disc(d).Content() && a.broken(x) {
+			n++ // what was read of that one may have been gone on with by this one
+		}
 		if a.disc(x.Disc).Content() == a.disc(d).Content() {
 			n += x.Asked
 			if again {

@@ -10,18 +10,21 @@ func (a *account) worn(d Disc) bool {
 	})
 }
 
-// left is how many readings of a disc's doubles may have been broken off: one
-// of which nobody has said which item it is can be gone on with by this disc.
+// left is how many readings of discs that look like this one may have been
+// broken off: one of which nobody has said which item it is can be gone on with
+// by this disc, as long as every sector of it agrees.
 func (a *account) left(d int) (n int) {
 	for _, x := range a.arrivals {
-		if x.Disc == d || a.disc(x.Disc).Content() != a.disc(d).Content() {
-			continue
-		}
-		if !x.Ejected || x.Asked > 0 || a.interruptions(x) > 0 {
+		if x.Disc != d && a.disc(x.Disc).Model == a.disc(d).Model && a.broken(x) {
 			n++
 		}
 	}
 	return n
+}
+
+// broken reports whether a disc's reading may have been broken off.
+func (a *account) broken(x *Arrival) bool {
+	return !x.Ejected || x.Asked > 0 || a.interruptions(x) > 0
 }
 
 // reads asks how often the whole of each disc was read. Descriptors and samples
