@@ -168,6 +168,14 @@ func (as *arrivals) meet(s seen) *arrival {
 	return a
 }
 
+// toldOnce reports whether an arrival has one insertion: its disc is none that
+// lay in the drive before a change that may have been none.
+func (as *arrivals) toldOnce(a *arrival) bool {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	return a.retold.IsZero()
+}
+
 // none says that an arrival was none: the disc goes on with its job in its
 // drive, or its tray closed by itself. who is which item that disc is: a scan of
 // that was meant for it. When nobody has said it yet, any scan may have been:

@@ -57,6 +57,12 @@ func (r *rig) put(d between) {
 
 // without loses all events of one kind.
 func (r *rig) without(kind disc.EventKind) {
+	r.t.Helper()
+	r.losing(func(e disc.DriveEvent) bool { return e.Kind == kind })
+}
+
+// losing loses the events that are said.
+func (r *rig) losing(lost func(disc.DriveEvent) bool) {
 	out := make(chan disc.DriveEvent)
 	in := r.cfg.Events
 	stop, ended := make(chan struct{}), make(chan struct{})
@@ -65,7 +71,7 @@ func (r *rig) without(kind disc.EventKind) {
 		for {
 			select {
 			case e := <-in:
-				if e.Kind == kind {
+				if lost(e) {
 					continue
 				}
 				select {

@@ -106,23 +106,27 @@ func TestOneJobTwoDrives(t *testing.T) {
 	})
 }
 
-// A disc of which any copy is in doubt is read again.
+// A disc of which a required copy is in doubt is read again; what a best-effort
+// store lacks, a repair makes good.
 func TestCopyInDoubtIsNotEnough(t *testing.T) {
-	r := newRig(t)
-	r.withSecond(false, func(s archive.Store) archive.Store { return s })
-	drive := r.add(simdrive.Options{})
-	r.start()
-	d := simdrive.PressedCD(iso(t, "DOUBT", 93, 2000), 2000)
-	must(t, drive.Insert(d))
-	x := r.ended(1, station.OutcomeDone)
-	c := r.copyIn(x.ID, "usb")
-	c.State = catalog.Missing
-	must(t, r.catalog.SetCopy(t.Context(), x.ID, 1, c, catalog.Event{Type: catalog.EventFixity, Time: time.Now(), Outcome: catalog.EventFail, Detail: "not there",
-		Objects: []string{x.ID}, Agents: []catalog.Agent{{Role: catalog.RoleOperator, Name: catalog.Unattended}}}))
-	must(t, drive.Insert(d))
-	y := r.ended(2, station.OutcomeDone)
-	if v := r.show(y.ID); y.ID != x.ID || v.Image.Version != 2 {
-		t.Errorf("carrier %s, version %d; want %s, 2", y.ID, v.Image.Version, x.ID)
+	for required, version := range map[bool]int{true: 2, false: 1} {
+		r := newRig(t)
+		r.withSecond(required, func(s archive.Store) archive.Store { return s })
+		drive := r.add(simdrive.Options{})
+		r.start()
+		d := simdrive.PressedCD(iso(t, "DOUBT", 93, 2000), 2000)
+		must(t, drive.Insert(d))
+		x := r.ended(1, station.OutcomeDone)
+		c := r.copyIn(x.ID, "usb")
+		c.State = catalog.Missing
+		must(t, r.catalog.SetCopy(t.Context(), x.ID, 1, c, catalog.Event{Type: catalog.EventFixity, Time: time.Now(), Outcome: catalog.EventFail, Detail: "not there",
+			Objects: []string{x.ID}, Agents: []catalog.Agent{{Role: catalog.RoleOperator, Name: catalog.Unattended}}}))
+		must(t, drive.Insert(d))
+		y := r.await(2, final)
+		must(t, r.station.Settled(t.Context(), y.ID))
+		if v := r.show(y.ID); y.ID != x.ID || v.Image.Version != version || version == 1 && y.Outcome != station.OutcomeAlready {
+			t.Errorf("required %v: it ended as %q, carrier %s, version %d; want %s, %d", required, y.Outcome, y.ID, v.Image.Version, x.ID, version)
+		}
 	}
 }
 
@@ -226,5 +230,32 @@ func TestTwoNextVersionsAtOnce(t *testing.T) {
 			t.Errorf("carriers %s, %s, %s", x.ID, y.ID, z.ID)
 		}
 		sameAsDisc(t, r.image(x.ID, 2), da)
+	})
+}
+
+// A disc is exchanged by hand in mid-read, and the watcher does not tell of it:
+// the story that finds the other one in the drive knows that the first is out.
+// In another drive it goes on with its own job.
+func TestExchangedUnheard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var deaf atomic.Bool
+		r := newRig(t)
+		r.losing(func(e disc.DriveEvent) bool { return deaf.Load() && e.Drive.Key == "A" })
+		a, b := r.add(simdrive.Options{Serial: "A"}), r.add(simdrive.Options{Serial: "B"})
+		r.start()
+		d, other := slowDisc(t, "OUT", 94, 10*time.Second), slowDisc(t, "IN", 95, time.Hour)
+		must(t, a.Insert(d))
+		r.readFar(d)
+		deaf.Store(true)
+		a.ForceOpen()
+		must(t, a.Insert(other))
+		r.readFar(other)
+		must(t, b.Insert(d))
+		x := r.ended(1, station.OutcomeDone)
+		if jobs := r.station.Status().Jobs; len(jobs) != 1 || jobs[0].Label != "IN" {
+			t.Errorf("jobs %+v, the disc is carrier %.8s; the story:\n%s", jobs, x.ID, r.story())
+		}
+		sameAsDisc(t, r.image(x.ID, 1), d)
+		r.stop()
 	})
 }

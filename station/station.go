@@ -200,6 +200,17 @@ func (s *Station) present(driveKey string, now disc.Insertion, stay []disc.Inser
 	}
 }
 
+// found notes which disc a story has found in its drive: of one that was
+// exchanged by hand the watcher may not have told.
+func (s *Station) found(now seen) {
+	if now.disc.Medium == disc.MediumFile {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.discs[now.ins.DriveKey] = now.ins
+}
+
 // away reports whether a job's disc has left its drive: its tray was seen to
 // open, or the drive holds another disc or none. A media change alone is no
 // other disc: a job that was forgotten at one would have its disc read again.

@@ -17,7 +17,9 @@ func (b *bay) story(ctx context.Context, d Drive, ins disc.Insertion, ask *Reque
 	if err != nil {
 		return "", err
 	}
-	seen.arrival = b.s.arrivals.meet(seen)
+	if seen.arrival = b.s.arrivals.meet(seen); b.s.arrivals.toldOnce(seen.arrival) {
+		b.s.found(seen)
+	}
 	if k, err := b.stillHeld(ctx, d, seen, ask); k != nil || err != nil {
 		return k.outcome(), err
 	}
