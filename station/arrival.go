@@ -28,6 +28,7 @@ type arrival struct {
 	told *word          // what its story was told of that
 	said bool           // somebody said it of this very disc, by its drive
 	out  bool           // its tray was opened: what comes under another insertion is an arrival
+	goes *words         // it goes on with a job that was named so: what is scanned of another item beside it puts that in doubt
 	done chan struct{}
 
 	again  string        // sets it apart from one before it whose insertion had the same key; empty for most
@@ -178,8 +179,10 @@ func (as *arrivals) toldOnce(a *arrival) bool {
 
 // none says that an arrival was none: the disc goes on with its job in its
 // drive, or its tray closed by itself. who is which item that disc is: a scan of
-// that was meant for it. When nobody has said it yet, any scan may have been:
-// then its round gives nobody an identifier. j is its job, nil when it has none.
+// that was meant for it. When none was, any scan may have been: then its round
+// gives nobody an identifier. Nor does the job keep its own, when another item
+// was scanned beside it: the disc may be one that looks the same. j is its job,
+// nil when it has none.
 func (as *arrivals) none(a *arrival, j *job, who catalog.CarrierInfo) {
 	as.mu.Lock()
 	defer as.mu.Unlock()
@@ -201,12 +204,66 @@ func (as *arrivals) none(a *arrival, j *job, who catalog.CarrierInfo) {
 	case as.open[a.n] == nil:
 	case who.Item == "", !as.rounds.Meant(time.Now(), a.n, own.covers):
 		as.rounds.Doubt(a.n)
+		if as.goesOn(a, j, own) {
+			as.advance()
+			return // whose it is, is known when its round is over
+		}
 	default:
 		as.meant(a, own)
 	}
 	as.void(a, own, "the disc that came was one that the station had in its hands already", scanAgain)
-	as.decide(a, nil)
+	if was := a.word; as.goesOn(a, j, own) {
+		as.decide(a, was)
+	} else {
+		as.decide(a, nil)
+	}
 	as.advance()
+}
+
+// goesOn makes an arrival that of a job whose identifier it may put in doubt.
+// What is sealed stays as it is. as.mu is held.
+func (as *arrivals) goesOn(a *arrival, j *job, own words) bool {
+	if j == nil || own.Item == "" || j.step().atLeast(StepSealed) {
+		return false
+	}
+	a.goes, j.arrival = &own, a
+	return true
+}
+
+// doubted is goesOn for an arrival that got its word before it was known that it
+// goes on with a job, in another drive.
+func (as *arrivals) doubted(a *arrival, j *job, who catalog.CarrierInfo) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	if a != nil && !a.said && as.goesOn(a, j, words{Item: who.Item, Part: who.Part, Parts: who.Parts, Side: who.Side}) {
+		as.decide(a, a.word)
+		as.tell()
+	}
+}
+
+// against is the word that takes back what a job was named, when another item
+// was scanned beside its arrival; nil when none was. as.mu is held.
+func (as *arrivals) against(a *arrival, w *word) *word {
+	if w == nil {
+		return nil
+	}
+	codes := w.Codes
+	if w.Item != "" {
+		codes = []string{shownAs(w.Item, w.Part, w.Parts, w.Side)}
+	}
+	own := a.goes
+	if !slices.ContainsFunc(codes, func(code string) bool {
+		return code != own.Item && code != shownAs(own.Item, own.Part, own.Parts, own.Side)
+	}) {
+		return nil
+	}
+	as.words++
+	return &word{N: as.words, Codes: codes, Against: own.Item, Reason: inDoubt(own.Item, codes)}
+}
+
+// inDoubt is why a job does not keep its item.
+func inDoubt(item string, codes []string) string {
+	return because(fmt.Sprintf("item %s was said of a disc that looks the same and was taken out before it was done, and another was scanned when this one came", item), codes)
 }
 
 // empty says that a drive which told of a disc has none. What it told of may
@@ -256,6 +313,9 @@ func (as *arrivals) void(a *arrival, own words, text, hint string) {
 // decide says whose disc an arrival is, for good. as.mu is held.
 func (as *arrivals) decide(a *arrival, w *word) {
 	delete(as.open, a.n)
+	if a.goes != nil && w != nil && w.Against == "" && !a.said {
+		w = as.against(a, w)
+	}
 	a.word = w
 	select {
 	case <-a.done:

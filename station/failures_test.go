@@ -103,7 +103,9 @@ func TestWhatIsNoRow(t *testing.T) {
 			drive := r.add(simdrive.Options{})
 			r.start()
 			for i, d := range tc.discs(t) {
-				must(t, drive.Insert(d))
+				if err := drive.Insert(d); err != nil {
+					t.Fatalf("%v; the story:\n%s", err, r.story())
+				}
 				x := r.await(i+1, final)
 				if x.Word == station.WordOnHold {
 					t.Fatalf("on hold at disc %d; the story:\n%s", i+1, r.story())

@@ -127,6 +127,7 @@ func (b *bay) nextVersion(ctx context.Context, f *jobFile, id string, ask *Reque
 	if !b.s.claim(b, id) {
 		return nil
 	}
+	b.s.cleared()
 	if b.s.job(id) != nil || b.s.leftAlone(id) {
 		return fmt.Errorf("%w: carrier %.8s", errUnfinished, id)
 	}

@@ -198,6 +198,9 @@ func needs(f jobFile) (n []catalog.Need) {
 	if f.Carrier.Item == "" && f.Scan != nil && f.Scan.Reason != "" {
 		n = append(n, catalog.Need{Kind: catalog.NeedsIdentity, Reason: f.Scan.Reason})
 	}
+	if f.Carrier.Item != "" && f.Scan != nil && f.Scan.Against != "" {
+		n = append(n, catalog.Need{Kind: catalog.NeedsReview, Reason: f.Scan.Reason})
+	}
 	for _, c := range f.Checks {
 		if c.Outcome == disc.Failure {
 			n = append(n, catalog.Need{Kind: catalog.NeedsReview, Reason: c.Name + ": " + c.Message})

@@ -64,6 +64,8 @@ func (j *job) clear() error {
 
 // forget takes a done job out of the spool once its disc has left the drive.
 func (s *Station) forget(j *job) error {
+	s.clearing.Lock()
+	defer s.clearing.Unlock()
 	f := j.file()
 	s.mu.Lock()
 	now := f.Step == StepDone && s.jobs[j.ID] == j && s.away(f)
@@ -75,6 +77,13 @@ func (s *Station) forget(j *job) error {
 		return nil
 	}
 	return s.spool.discard(j)
+}
+
+// cleared waits until a done job that is being taken out of the spool is out of
+// it: its disc may have come back at that moment.
+func (s *Station) cleared() {
+	s.clearing.Lock()
+	defer s.clearing.Unlock()
 }
 
 // makeRoom has images leave that only best-effort stores still wait for. It

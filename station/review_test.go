@@ -3,6 +3,7 @@ package station_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -140,6 +141,57 @@ func TestLookAlikeOfAPausedDisc(t *testing.T) {
 					t.Errorf("%s has item %s; the story:\n%s", v.Label, *v.Item, r.story())
 				}
 				sameAsDisc(t, r.image(x.ID, 1), second)
+			})
+		})
+	}
+}
+
+// A disc that looks like the one that was taken out of this drive in mid-read,
+// in all that was read of it, goes on with its job. It keeps what was said of that
+// one only when nothing else was scanned for it: no drive can tell them apart.
+func TestAnotherScanForAPausedDisc(t *testing.T) {
+	for name, tc := range map[string]struct {
+		scans []station.ScanRequest
+		item  string // "" for none
+		other bool   // it is a carrier of its own, and the paused job stays
+	}{
+		"nothing scanned":       {nil, "B-60", false},
+		"its own item":          {[]station.ScanRequest{{Code: "B-60"}}, "B-60", false},
+		"another item":          {[]station.ScanRequest{{Code: "B-61"}}, "", false},
+		"its own and another":   {[]station.ScanRequest{{Code: "B-60"}, {Code: "B-61"}}, "B-60", false},
+		"another, by the drive": {[]station.ScanRequest{{Code: "B-61", Drive: "SIM1"}}, "B-61", true},
+		"its own, by the drive": {[]station.ScanRequest{{Code: "B-60", Drive: "SIM1"}}, "B-60", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, rounds(2*time.Minute, 15*time.Second))
+				drive := r.add(simdrive.Options{})
+				r.start()
+				r.scan(station.ScanRequest{Code: "B-60"})
+				must(t, drive.Insert(slowDisc(t, "ALIKE", 90, 30*time.Second)))
+				time.Sleep(25 * time.Second)
+				drive.ForceOpen()
+				first := r.await(1, final).ID
+				time.Sleep(time.Minute)
+				for _, q := range tc.scans {
+					r.scan(q)
+				}
+				alike := simdrive.PressedCD(from{iso(t, "ALIKE", 90, 6000), 5000}, 6000)
+				must(t, drive.Insert(alike))
+				x := r.await(1, func(n station.Notice) bool { return n.Final && n.Outcome == station.OutcomeDone })
+				v := r.show(x.ID)
+				got := ""
+				if v.Item != nil {
+					got = *v.Item
+				}
+				if got != tc.item || (x.ID != first) != tc.other {
+					t.Errorf("carrier %.8s (the first was %.8s) has item %q, want %q; the story:\n%s", x.ID, first, got, tc.item, r.story())
+				}
+				if tc.item == "" && (len(v.Needs) != 1 || !strings.Contains(v.Needs[0], "B-60") || !strings.Contains(v.Needs[0], "B-61")) {
+					t.Errorf("needs: %+v", v.Needs)
+				}
+				sameAsDisc(t, r.image(x.ID, 1), alike)
+				r.stop()
 			})
 		})
 	}

@@ -52,8 +52,8 @@ func (as *arrivals) bind(a *arrival, sc *Scan, said time.Time) (*word, error) {
 		if as.open[x.n] != nil {
 			as.again(as.rounds.Name(now, x.n, sc.words().covers), "said again for the drive")
 		}
+		x.said, x.goes = true, nil
 		as.decide(x, w)
-		x.said = true
 	}
 	sc.State, sc.Until, sc.met, sc.Came, sc.ID = ScanBound, nil, a.n, a.key, a.id
 	sc.Text = "bound to the disc in drive " + sc.Drive
@@ -76,6 +76,19 @@ func (as *arrivals) written(a *arrival, w *word) error {
 		return fmt.Errorf("%w: the image of this disc is sealed; say what it is with `ripstation annotate %.8s`", ErrNotBound, j.ID)
 	}
 	return nil
+}
+
+// saidOf is what a person said of this very disc, by its drive; nil for nothing.
+func (as *arrivals) saidOf(a *arrival) *Request {
+	if a == nil {
+		return nil
+	}
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	if !a.said && (a.word == nil || a.word.Drive == "") {
+		return nil
+	}
+	return (*Request)(nil).with(a.word)
 }
 
 // namedJob is named for the disc of a job.

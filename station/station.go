@@ -26,6 +26,8 @@ type Station struct {
 	line    *line  // who waits for room in the spool
 	books   *books // what is kept of the bays
 
+	clearing sync.Mutex // held while a done job is taken out of the spool; before mu
+
 	mu       sync.Mutex
 	bays     map[string]*bay // by drive key
 	jobs     map[string]*job // by carrier id: all that are in the spool
@@ -93,7 +95,7 @@ func (s *Station) Run(ctx context.Context) error {
 	slices.SortFunc(jobs, func(a, b *job) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
 	s.batches.takeUp(ctx, jobs) // before a disc could take a place
 	for _, j := range jobs {
-		if err := j.stoppedBefore(); err != nil {
+		if err := j.stoppedBefore(s); err != nil {
 			return err
 		}
 		s.takeUp(j)

@@ -40,7 +40,7 @@ func (b *bay) unfinished(ctx context.Context, d Drive, s seen, ask *Request) (*j
 			}
 			f = j.file()
 		}
-		if another(ask, f.Carrier) {
+		if another(ask, f.Carrier) || !elsewhere && another(b.s.arrivals.saidOf(s.arrival), f.Carrier) {
 			continue
 		}
 		// A disc whose tray was to open has had its story told. Recordables that
@@ -146,6 +146,7 @@ func (b *bay) goOn(j *job, s seen, ask *Request, by proved, elsewhere bool) erro
 	f := j.file()
 	if elsewhere {
 		b.carried(s.arrival, j.ID, j)
+		b.s.arrivals.doubted(s.arrival, j, f.Carrier)
 	} else if s.arrival != nil {
 		b.s.arrivals.none(s.arrival, j, f.Carrier)
 	}
@@ -169,6 +170,9 @@ func (b *bay) goOn(j *job, s seen, ask *Request, by proved, elsewhere bool) erro
 		}
 		f.Drive = s.drive
 		merge(&f.Carrier, ask)
+		if w := b.s.arrivals.waiting(s.arrival); w != nil && w.Against != "" {
+			f.Scan = w
+		}
 		if ask != nil && ask.word != nil && (f.Scan == nil || f.Scan.N != ask.word.N) {
 			f.hear(b.s, ask.word)
 		}

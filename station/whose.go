@@ -28,6 +28,8 @@ type word struct {
 	Drive    string    `json:"drive"`  // the drive that was named with it, empty when none was
 	Codes    []string  `json:"codes"`  // all that were scanned in its round
 	Reason   string    `json:"reason"` // in plain words
+	// Against is the item that was said before and is taken back by this.
+	Against string `json:"against,omitempty"`
 }
 
 // whose waits until it is known whose disc an arrival is, and gives what is
@@ -186,7 +188,11 @@ func (as *arrivals) waiting(a *arrival) *word {
 	default:
 	}
 	_, codes := as.standing(a)
-	return &word{Waits: true, Codes: codes}
+	w := &word{Waits: true, Codes: codes}
+	if a.goes != nil {
+		w.Against = a.goes.Item
+	}
+	return w
 }
 
 // give writes a word into an unsealed job: the item, the event that binds it,
@@ -219,6 +225,9 @@ func (s *Station) give(j *job, w *word) error {
 // so.
 func (f *jobFile) hear(s *Station, w *word) {
 	switch {
+	case w.Against != "" && f.Carrier.Item == w.Against && f.ImageVersion == 1:
+		f.Carrier = catalog.CarrierInfo{ID: f.ID}
+	case w.Against != "" && f.Carrier.Item == w.Against: // the carrier keeps its name, and a person looks whether this is its disc
 	case f.Carrier.Item != "" && f.Carrier.Item != w.Item:
 		f.Scan = nil
 		return
@@ -279,13 +288,19 @@ func (f *jobFile) unnamed() string {
 
 // stoppedBefore says of a job that the station took up again that what was
 // scanned for it is not known any more.
-func (j *job) stoppedBefore() error {
+func (j *job) stoppedBefore(s *Station) error {
 	f := j.file()
 	if f.Scan == nil || !f.Scan.Waits {
 		return nil
 	}
 	return j.update(func(f *jobFile) {
-		f.Scan = &word{Codes: f.Scan.Codes, Reason: because("the station was stopped before it was known whose disc it is", f.Scan.Codes)}
+		w := &word{Codes: f.Scan.Codes, Against: f.Scan.Against, Reason: because("the station was stopped before it was known whose disc it is", f.Scan.Codes)}
+		if w.Against != "" && len(w.Codes) > 0 {
+			w.Reason = inDoubt(w.Against, w.Codes)
+			f.hear(s, w)
+			return
+		}
+		f.Scan = w
 		if f.Carrier.Item != "" {
 			f.Scan = nil
 		}

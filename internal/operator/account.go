@@ -83,13 +83,14 @@ type account struct {
 	arrivals []*Arrival
 	discs    map[string][]int // by carrier: whose captures it has
 	bytes    map[int][]byte   // by disc
+	bears    map[string][]int // by carrier: whose content its images have
 	flaws    []string
 }
 
 // Account holds the morning against the night. Each flaw is a sentence; none is
 // as it should be.
 func Account(n Night, diary []Entry, m Morning) []string {
-	a := &account{Morning: m, night: n, diary: diary, arrivals: Arrivals(diary), discs: map[string][]int{}, bytes: map[int][]byte{}}
+	a := &account{Morning: m, night: n, diary: diary, arrivals: Arrivals(diary), discs: map[string][]int{}, bytes: map[int][]byte{}, bears: map[string][]int{}}
 	a.whose()
 	a.images()
 	a.items()
@@ -202,6 +203,7 @@ func (a *account) images() {
 			for _, d := range a.gave(c) {
 				if bytes.Equal(got, a.want(d)) {
 					whose = d
+					a.bears[c.ID] = append(a.bears[c.ID], a.disc(d).Content())
 				}
 			}
 			if whose < 0 {
@@ -308,7 +310,10 @@ func (a *account) items() {
 		}
 		var may []string
 		for _, x := range a.arrivals {
-			if slices.Contains(a.discs[c.ID], x.Disc) {
+			// A job can be gone on with by a disc that looks like the first: then the image
+			// says which of them the identifier has to be of.
+			of := a.bears[c.ID] == nil || slices.Contains(a.bears[c.ID], a.disc(x.Disc).Content())
+			if of && slices.Contains(a.discs[c.ID], x.Disc) {
 				may = append(may, x.Codes...)
 			}
 		}
