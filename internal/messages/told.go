@@ -49,6 +49,8 @@ var ofScans = []remedy{
 		"stands in the disc's history", "Nothing."},
 	{"item \"…\": scanned at … for the disc in drive …",
 		"stands in the disc's history", "Nothing."},
+	{"item … was said of a disc that looks the same and was taken out before it was done, and another was scanned when this one came",
+		"no drive can tell the two apart, so the image has neither item", "Look at the disc, then say which item it is: `ripstation annotate ID --item ITEM`."},
 	{"the station was stopped before it was known whose disc it is",
 		"", "Say which item it is: `ripstation annotate ID --item ITEM`."},
 	{"nobody can say which scan is this disc's: … (scanned: …)",
