@@ -202,15 +202,14 @@ func (s *Station) present(driveKey string, now disc.Insertion, stay []disc.Inser
 	}
 }
 
-// found notes which disc a story has found in its drive: of one that was
-// exchanged by hand the watcher may not have told.
+// found notes which disc a story has found in its drive, in the place of the one
+// that the watcher told of: it may not have told that they were exchanged.
 func (s *Station) found(now seen) {
-	if now.disc.Medium == disc.MediumFile {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.discs[now.ins.DriveKey] = now.ins
+	if s.discs[now.ins.DriveKey] != (disc.Insertion{}) {
+		s.discs[now.ins.DriveKey] = now.ins
+	}
 }
 
 // away reports whether a job's disc has left its drive: its tray was seen to
