@@ -315,6 +315,9 @@ func (a *account) items() {
 			of := a.bears[c.ID] == nil || slices.Contains(a.bears[c.ID], a.disc(x.Disc).Content())
 			if of && slices.Contains(a.discs[c.ID], x.Disc) {
 				may = append(may, x.Codes...)
+				if len(x.Codes) == 0 { // nothing was said of it: it passes for the one that was taken out
+					may = append(may, a.saidOf(c.ID)...)
+				}
 			}
 		}
 		for _, e := range a.diary {
@@ -326,6 +329,16 @@ func (a *account) items() {
 			a.flaw("carrier %s (%s) is said to be item %s; what was scanned allows %v", c.ID, a.names(a.discs[c.ID]), c.Item, may)
 		}
 	}
+}
+
+// saidOf is what was scanned of all discs whose captures a carrier has.
+func (a *account) saidOf(id string) (codes []string) {
+	for _, x := range a.arrivals {
+		if slices.Contains(a.discs[id], x.Disc) {
+			codes = append(codes, x.Codes...)
+		}
+	}
+	return codes
 }
 
 // presented asks of every stay in a drive what became of it.
