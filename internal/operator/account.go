@@ -315,7 +315,7 @@ func (a *account) items() {
 			of := a.bears[c.ID] == nil || slices.Contains(a.bears[c.ID], a.disc(x.Disc).Content())
 			if of && slices.Contains(a.discs[c.ID], x.Disc) {
 				may = append(may, x.Codes...)
-				if len(x.Codes) == 0 { // nothing was said of it: it passes for the one that was taken out
+				if !x.Beside { // nothing was scanned for it: it passes for the one that was taken out
 					may = append(may, a.saidOf(c.ID)...)
 				}
 			}

@@ -63,6 +63,7 @@ func codes(diary []Entry, all []*Arrival) {
 			next++
 			current[e.Drive] = a
 			waiting, at[e.Drive] = fresh(waiting, e.At), fresh(at[e.Drive], e.At)
+			a.Beside = len(waiting)+len(at[e.Drive]) > 0
 			// A scan that named the drive takes its disc out of every round.
 			named := slices.ContainsFunc(at[e.Drive], func(s scanned) bool { return e.At.Sub(s.at) < surely })
 			for _, s := range waiting {

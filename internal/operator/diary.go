@@ -91,6 +91,8 @@ type Arrival struct {
 	// Codes are the identifiers that may stand on the disc's carrier for what was
 	// scanned around this arrival.
 	Codes []string
+	// Beside: a scan waited when it came, whosever that was.
+	Beside bool
 }
 
 // Arrivals reads the diary.
