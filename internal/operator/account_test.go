@@ -120,3 +120,43 @@ func TestTheTrayWaitsForTheStore(t *testing.T) {
 }
 
 func ptr(d time.Duration) *time.Duration { return &d }
+
+// A disc that looks like one that was taken out in mid-read and goes on with its
+// job may have that one's identifier only when nothing was scanned for it.
+func TestTheNameOfALookalike(t *testing.T) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	key := func(seq uint64) disc.Insertion { return disc.Insertion{DriveKey: "S", BootID: "b", DiskSeq: seq} }
+	n := operator.Night{Drives: 1, Discs: []operator.Disc{
+		{Number: 0, Model: 0, Kind: operator.Pressed, Item: "A", Label: "X", Seed: 1 << 8, Sectors: 300},
+		{Number: 1, Model: 0, Kind: operator.Lookalike, Item: "B", Label: "X", Seed: 1<<8 + 1, Sectors: 300},
+	}}
+	for name, c := range map[string]struct {
+		scanned, item string
+		flaw          bool
+	}{
+		"nothing was scanned": {"", "A", false},
+		"its own was scanned": {"B", "A", true},
+		"it has no name":      {"B", "", false},
+		"it has its own":      {"B", "B", false},
+	} {
+		diary := []operator.Entry{
+			{At: at, What: operator.Scan, Drive: -1, Disc: -1, Code: "A"},
+			{At: at.Add(5 * time.Second), What: operator.Closed, Drive: 0, Disc: 0, Insertion: key(1)},
+			{At: at.Add(9 * time.Second), What: operator.Read, Drive: 0, Disc: 0, Read: disc.Extent{Count: 30}},
+			{At: at.Add(time.Minute), What: operator.Opened, Drive: 0, Disc: 0},
+			{At: at.Add(10 * time.Minute), What: operator.Closed, Drive: 0, Disc: 1, Insertion: key(2)},
+			{At: at.Add(11 * time.Minute), What: operator.Read, Drive: 0, Disc: 1, Read: disc.Extent{Start: 30, Count: 270}},
+			{At: at.Add(15 * time.Minute), What: operator.Ejected, Drive: 0, Disc: 1},
+		}
+		if c.scanned != "" {
+			diary = slices.Insert(diary, 4, operator.Entry{At: at.Add(9*time.Minute + 50*time.Second), What: operator.Scan, Drive: -1, Disc: -1, Code: c.scanned})
+		}
+		m := operator.Morning{Carriers: []operator.Carrier{{ID: "a", Item: c.item, Captures: []operator.Capture{{Insertion: key(1), Outcome: "interrupted"}, {Insertion: key(2), Outcome: "imaged"}},
+			Images: []operator.Image{{Store: "s", Version: 1, State: "complete", Bytes: func() ([]byte, error) { return n.Discs[1].Bytes() }}}}},
+			Notices: []operator.Notice{{At: at.Add(15 * time.Minute), ID: "a", Ejecting: true}}}
+		flaws := strings.Join(operator.Account(n, diary, m), "\n")
+		if strings.Contains(flaws, "is said to be item") != c.flaw {
+			t.Errorf("%s: %s", name, flaws)
+		}
+	}
+}
