@@ -33,7 +33,7 @@ func (r *Rounds) ScanFor(at time.Time, id ID, code, drive string) {
 	if o.spoiled = o.spoiled || len(o.waiting) > 0; !slices.Contains(o.codes, code) {
 		o.codes = append(o.codes, code)
 	}
-	o.waiting = append(o.waiting, wait{[]ID{id}, code, deadline})
+	o.waiting = append(o.waiting, wait{ids: []ID{id}, code: code, deadline: deadline})
 }
 
 // CancelFor takes back what waits for one drive.

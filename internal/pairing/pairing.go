@@ -74,6 +74,8 @@ type entry struct {
 	id    ID
 	code  string
 	doubt bool
+	told  int // which it was of all that was told
+	taken int // of a scan: when it was told that it is taken back; 0 when it was not
 }
 
 // Rounds are the scans and arrivals of a station that are not decided yet. The
@@ -85,10 +87,13 @@ type Rounds struct {
 	floor  time.Time
 	drives map[string]*own
 	now    []Outcome // decided at once, and not fetched yet
+	told   int       // how many entries were
 }
 
 // insert puts an entry in its place.
 func (r *Rounds) insert(e entry) {
+	r.told++
+	e.told = r.told
 	i := len(r.log)
 	for i > 0 && r.log[i-1].at.After(e.at) {
 		i--
@@ -113,7 +118,15 @@ func (r *Rounds) Arrive(at time.Time, id ID, drive string) {
 
 // Cancel takes back every scan that waits at this time, of rounds and of drives.
 func (r *Rounds) Cancel(at time.Time) {
-	r.insert(entry{kind: cancelled, at: r.notBefore(at)})
+	at = r.notBefore(at)
+	for _, w := range r.replay(at).waiting {
+		for i := range r.log {
+			if e := &r.log[i]; e.kind == scanned && slices.Contains(w.ids, e.id) {
+				e.taken = r.told + 1
+			}
+		}
+	}
+	r.insert(entry{kind: cancelled, at: at})
 	for _, drive := range slices.Sorted(maps.Keys(r.drives)) {
 		r.CancelFor(drive)
 	}

@@ -129,3 +129,28 @@ func TestOpen(t *testing.T) {
 		t.Errorf("%d wait", n)
 	}
 }
+
+// A scan that was said to be taken back is no disc's, though the disc came
+// before that and is told late, into a round that is still open.
+func TestTakenBackBeforeALateArrival(t *testing.T) {
+	r := &Rounds{Rules: rules}
+	fates := map[ID]Fate{}
+	tell := func(sec int) {
+		for _, o := range r.Advance(at(sec)) {
+			fates[o.ID] = o.Fate
+		}
+	}
+	r.Scan(at(0), 1, "A")
+	r.Arrive(at(1), 2, "d")
+	tell(1)
+	r.Scan(at(5), 3, "B")
+	tell(5)
+	r.Cancel(at(7))
+	tell(7)
+	r.Arrive(at(6), 4, "e")
+	tell(8)
+	tell(100)
+	if fates[3] != Cancelled || fates[4] != Spoiled {
+		t.Errorf("the scan that was taken back is %q, the disc %q", fates[3], fates[4])
+	}
+}

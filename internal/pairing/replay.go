@@ -10,6 +10,7 @@ type wait struct {
 	ids      []ID
 	code     string
 	deadline time.Time
+	taken    int // when it was said to be taken back: an arrival that is told later does not get it
 }
 
 // tale is a history as it was told up to one moment: the rounds that were
@@ -113,9 +114,10 @@ func (t *tale) take(e entry, rules Rules) {
 		if i := slices.IndexFunc(t.waiting, func(w wait) bool { return w.code == e.code }); i >= 0 {
 			t.waiting[i].ids = append(t.waiting[i].ids, e.id)
 			t.waiting[i].deadline = e.at.Add(rules.Hold)
+			t.waiting[i].taken = e.taken
 			return
 		}
-		t.waiting = append(t.waiting, wait{[]ID{e.id}, e.code, e.at.Add(rules.Hold)})
+		t.waiting = append(t.waiting, wait{ids: []ID{e.id}, code: e.code, deadline: e.at.Add(rules.Hold), taken: e.taken})
 		if !slices.Contains(t.codes, e.code) {
 			t.codes = append(t.codes, e.code)
 		}
@@ -125,21 +127,28 @@ func (t *tale) take(e entry, rules Rules) {
 			return
 		}
 		t.came, t.last = true, e.at
+		first, waiting := -1, 0
+		for i := len(t.waiting) - 1; i >= 0; i-- {
+			if taken := t.waiting[i].taken; taken == 0 || e.told < taken {
+				first = i
+				waiting++
+			}
+		}
 		switch {
-		case len(t.waiting) == 0:
+		case first < 0:
 			t.spoil(NoScan)
-		case len(t.waiting) > 1:
+		case waiting > 1:
 			t.spoil(ManyScans)
 		}
 		if e.doubt {
 			t.spoil(Doubtful)
 		}
-		if len(t.waiting) == 0 {
+		if first < 0 {
 			t.done = append(t.done, Outcome{ID: e.id, Arrival: true})
 			return
 		}
-		w := t.waiting[0]
-		t.waiting = slices.Delete(t.waiting, 0, 1)
+		w := t.waiting[first]
+		t.waiting = slices.Delete(t.waiting, first, first+1)
 		for _, id := range w.ids {
 			t.done = append(t.done, Outcome{ID: id, Fate: Matched, Other: e.id, Code: w.code})
 		}
