@@ -90,7 +90,7 @@ func frame(s Sentence) bool {
 // the first one that takes it.
 var sections = []section{
 	{title: "Scanning", intro: "The answers to `scan`, and what becomes of a scan.",
-		from: []from{{"station", "scan*.go arrival.go whose.go lies.go", inStation}, {"cmd/ripstation", "verb_scan.go scan_lines.go", failures}}},
+		from: []from{{"station", "scan*.go arrival.go doubt.go whose.go lies.go", inStation}, {"cmd/ripstation", "verb_scan.go scan_lines.go", failures}}},
 	{title: "Batches", intro: "What `batch` and its report say.",
 		from: []from{{"station", "batch*.go", inStation}, {"catalog", "batch*.go", reasons}, {"internal/carrierlist", "*.go", failures},
 			{"cmd/ripstation", "verb_batch.go report_batch.go books_batch.go", failures}}},
