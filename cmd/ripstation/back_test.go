@@ -607,6 +607,7 @@ func TestHandover(t *testing.T) {
 		{[]string{"handover", first.ID, "--zip", "a", "--tar", "b"}, "either --zip FILE or --tar FILE"},
 		{[]string{"handover", first.ID, first.ID[:8], "--zip", filepath.Join(s.dir, "x.zip")}, "named twice"},
 		{[]string{"handover", first.ID, "--zip", "-", "--json"}, "--json"},
+		{[]string{"handover", first.ID, "--zip", filepath.Join(s.dir, "nowhere", "x.zip")}, "there is no folder"},
 	} {
 		if a := s.run(t, c.args...); a.code != exitUsage || !strings.Contains(a.talk, c.talk) || a.out != "" {
 			t.Errorf("%q: exit %d\n%s%s", c.args, a.code, a.out, a.talk)

@@ -84,6 +84,8 @@ func (p *parcel) file(ctx context.Context) (err error) {
 	switch err := archive.CheckSpace(filepath.Dir(name), p.size()); {
 	case errors.Is(err, archive.ErrNoSpace):
 		return noRoom(err)
+	case errors.Is(err, fs.ErrNotExist):
+		return usage("there is no folder %s; make it, or give the file another place", one(filepath.Dir(name)))
 	case err != nil:
 		return err
 	}
