@@ -181,7 +181,7 @@ func TestNamedDiscOfWhichNothingIsLeft(t *testing.T) {
 			again := c.again
 			r := newRig(t)
 			drive := r.add(simdrive.Options{})
-			r.start()
+			r.start().knows(1)
 			_, err := r.station.Scan(t.Context(), station.ScanRequest{Code: "B-51", Drive: "SIM1"})
 			must(t, err)
 			d := slowDisc(t, "NAMED", 100, 300*time.Millisecond)
@@ -198,7 +198,7 @@ func TestNamedDiscOfWhichNothingIsLeft(t *testing.T) {
 			}
 			there := bench.Add(simdrive.Options{Serial: c.in})
 			must(t, bench.Place(there, d, false, 1))
-			second.start()
+			second.start().knows(1)
 			if again {
 				err := station.ErrBusy // while it is found out what is in the drive
 				for end := time.Now().Add(patience); errors.Is(err, station.ErrBusy) && time.Now().Before(end); {
@@ -225,7 +225,7 @@ func TestNamedDiscOfWhichNothingIsLeft(t *testing.T) {
 func TestNamedDiscThatLeavesBeforeItIsRead(t *testing.T) {
 	r := newRig(t)
 	drive := r.add(simdrive.Options{})
-	r.start()
+	r.start().knows(1)
 	_, err := r.station.Scan(t.Context(), station.ScanRequest{Code: "B-52", Drive: "SIM1"})
 	must(t, err)
 	first := simdrive.PressedCD(iso(t, "SERIES", 101, 2000), 2000)
