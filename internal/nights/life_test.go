@@ -69,8 +69,6 @@ type life struct {
 	mu      sync.Mutex  // guards jam, shutter and racked
 	racked  []string    // carriers that were given back pending
 	said    []string    // what seen has noted; tick alone uses it
-	// proven is when copies had been read back before a repair read them again.
-	proven map[string]*time.Time
 }
 
 func newLife(dir string) *life { return &life{dir: dir, end: make(chan string, 8)} }

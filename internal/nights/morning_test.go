@@ -98,16 +98,7 @@ func (l *life) repair(ctx context.Context) error {
 	for _, w := range l.stores {
 		stores = append(stores, w.Dir)
 	}
-	l.proven = map[string]*time.Time{}
 	for _, id := range ids {
-		for c, err := range l.catalog.AllCopies(ctx) {
-			if err != nil {
-				return err
-			}
-			if c.CarrierID == id && c.State == catalog.ReadBack {
-				l.proven[fmt.Sprint(id, c.Version, c.Store)] = c.ReadBackAt
-			}
-		}
 		report, err := audit.Repair(ctx, audit.RepairConfig{Catalog: l.catalog, Stores: stores, CarrierID: id})
 		if err != nil {
 			return err
@@ -395,16 +386,17 @@ func (m *morning) image(ctx context.Context, c *catalog.Catalog, id string, vers
 	if err != nil {
 		return nil, err
 	}
+	events, err := c.Events(ctx, id)
+	if err != nil {
+		return nil, err
+	}
 	for _, w := range m.stores {
 		i := slices.IndexFunc(copies, func(p catalog.Copy) bool { return p.Store == w.Name() })
 		if i < 0 || copies[i].State != catalog.ReadBack {
 			m.flaw("carrier %s, version %d: every fault is over, and the copy in %s is %v", id, version, w.Name(), copies)
 			continue
 		}
-		proven, again := m.proven[fmt.Sprint(id, version, w.Name())]
-		if !again {
-			proven = copies[i].ReadBackAt
-		}
+		proven := firstReadBack(events, fmt.Sprintf("%s/v%d", id, version), w.Name())
 		all = append(all, operator.Image{Store: w.Name(), Version: version, State: r.Image.State, Missing: r.Image.Sectors.Missing(), Stored: copies[i].StoredAt, ReadBack: proven, Bytes: func() ([]byte, error) {
 			f, err := w.Dir.Read(ctx, fmt.Sprintf("%s/v%d/data/image.iso", id, version), 0, -1)
 			if err != nil {
