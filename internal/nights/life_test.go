@@ -165,17 +165,18 @@ func (l *life) wake() error {
 	if err != nil {
 		return err
 	}
-	now, cause := dawn, operator.Fault{Disc: -1}
+	now, err := reached(l.dir)
+	if err != nil {
+		return err
+	}
+	cause := operator.Fault{Disc: -1}
 	for _, m := range lives {
-		now, l.boot = later(now, m.At), m.Boot
+		l.boot = m.Boot
 		if (m.What == "fault" || m.What == "killed") && m.Fault >= 0 {
 			if f := l.fault(m.Fault); f.What.Life() {
 				cause = f
 			}
 		}
-	}
-	for _, e := range diary {
-		now = later(now, e.At)
 	}
 	if len(lives) > 0 {
 		now = now.Add(time.Second + cause.For)
@@ -257,13 +258,6 @@ func (l *life) wake() error {
 		}
 	}
 	return l.moment("begins", -1)
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 // hear takes what a drive says into the diary, with the key of its insertion.

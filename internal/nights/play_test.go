@@ -73,7 +73,11 @@ func play(ctx context.Context, dir string, n operator.Night) (flaws []string, er
 		case err == nil && last.What == "stopped":
 		case killed && strings.Contains(out, "crash point ") && which >= 0:
 			fired[which] = true
-			if err := note(filepath.Join(dir, livesFile), moment{At: last.At, What: "killed", Fault: which, Boot: last.Boot}); err != nil {
+			at, err := reached(dir)
+			if err != nil {
+				return nil, err
+			}
+			if err := note(filepath.Join(dir, livesFile), moment{At: at, What: "killed", Fault: which, Boot: last.Boot}); err != nil {
 				return nil, err
 			}
 		case killed && last.What == "killed":
