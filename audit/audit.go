@@ -123,7 +123,11 @@ func (a *run) all(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if len(files) == 0 || o.Store != "" && o.Store != s.name {
+			sent, err := a.cfg.Catalog.SentSeq(ctx, o.CarrierID, s.name)
+			if err != nil {
+				return err
+			}
+			if len(files) == 0 && sent == 0 || o.Store != "" && o.Store != s.name {
 				continue
 			}
 		}

@@ -21,7 +21,7 @@ import (
 func TestAllIsWell(t *testing.T) {
 	b := newBench(t)
 	a, c := b.disc(1), b.disc(2)
-	for _, key := range []string{"README.txt", "verify.sh", "schema/record.json", "probe/x7", a + "/events/1-ab.json"} {
+	for _, key := range []string{"README.txt", "verify.sh", "schema/record.json", "probe/x7"} {
 		b.must(b.stores[0].Put(context.Background(), key, []byte("reserved")))
 	}
 	light := b.audit(false)

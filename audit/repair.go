@@ -64,6 +64,8 @@ type RepairReport struct {
 	Copies    []Repaired `json:"copies"` // those that were missing or damaged
 	// Added are the files that people added, where they were missing or damaged.
 	Added []RepairedAdded `json:"added"`
+	// Events are the stores in which events were missing or are not as they were sent.
+	Events []RepairedEvents `json:"events"`
 }
 
 // Repair makes a disc's missing and damaged copies good, out of one that was
@@ -76,7 +78,7 @@ func Repair(ctx context.Context, cfg RepairConfig) (RepairReport, error) {
 	if len(cfg.Agents) == 0 {
 		cfg.Agents = []catalog.Agent{{Role: catalog.RoleOperator, Name: catalog.Unattended}}
 	}
-	r := repair{cfg: cfg, report: RepairReport{CarrierID: cfg.CarrierID, Copies: []Repaired{}, Added: []RepairedAdded{}}}
+	r := repair{cfg: cfg, report: RepairReport{CarrierID: cfg.CarrierID, Copies: []Repaired{}, Added: []RepairedAdded{}, Events: []RepairedEvents{}}}
 	withdrawn, err := cfg.Catalog.Withdrawn(ctx)
 	if err != nil {
 		return r.report, fmt.Errorf("repair: %w", err)
@@ -93,6 +95,9 @@ func Repair(ctx context.Context, cfg RepairConfig) (RepairReport, error) {
 		}
 	}
 	if err := r.added(ctx); err != nil {
+		return r.report, fmt.Errorf("repair: %w", err)
+	}
+	if err := r.events(ctx); err != nil {
 		return r.report, fmt.Errorf("repair: %w", err)
 	}
 	return r.report, nil

@@ -27,6 +27,9 @@ const (
 	AddedMissing   Code = "A014" // a file that a person added is not in the store
 	AddedDiffers   Code = "A015" // it is there with another size or digest
 	AddedUnnamed   Code = "A016" // an object among added files that no event names
+	EventMissing   Code = "A017" // an event that the store was sent is not there
+	EventDiffers   Code = "A018" // it is there with other bytes, or another one has its number
+	EventUnnamed   Code = "A019" // an event that the catalog does not have
 	DamagedSoFar   Code = "A013" // known to be damaged from before; this audit did not read it
 )
 
@@ -47,6 +50,9 @@ var meanings = map[Code][2]string{
 	AddedMissing:   {"an added file is missing", "`ripstation repair ID` brings it back out of another store"},
 	AddedDiffers:   {"an added file is not the one that was added", "keep it as it is and compare it with the one in another store; once an administrator has moved it away, `ripstation repair ID` sends the right one"},
 	AddedUnnamed:   {"an object among added files that no event names", "find out who put it there, or whether an older catalog was put back; it was not touched"},
+	EventMissing:   {"an event of the disc's record is missing in the store", "`ripstation repair ID` sends it again out of the catalog"},
+	EventDiffers:   {"an event of the disc's record is not in the store as it was sent", "keep it as it is; once an administrator has moved it away, `ripstation repair ID` sends the right one"},
+	EventUnnamed:   {"an event in the store that the catalog does not have", "find out who put it there, or whether an older catalog was put back; it was not touched"},
 	DamagedSoFar:   {"the copy was found damaged before", "only an audit with --full can tell whether it still is"},
 }
 
@@ -111,6 +117,7 @@ type Report struct {
 	Full         bool          `json:"full"`
 	Copies       Counts        `json:"copies"`
 	Added        AddedCounts   `json:"added"`
+	Events       EventCounts   `json:"events"`
 	BytesRead    int64         `json:"bytes_read"`
 	CouldNotLook bool          `json:"could_not_look"` // some copy or store is unknown
 	Stores       []StoreReport `json:"stores"`
@@ -167,6 +174,9 @@ func (r Report) Summary() string {
 	}
 	if n := r.Added.LookedAt; n > 0 {
 		parts = append(parts, plural(n, "added file", "added files"))
+	}
+	if n := r.Events.LookedAt; n > 0 {
+		parts = append(parts, plural(n, "event", "events"))
 	}
 	return fmt.Sprintf("%s; %d bytes read; %s", strings.Join(parts, ", "), r.BytesRead, plural(len(r.Findings), "finding", "findings"))
 }

@@ -27,8 +27,10 @@ type shelf struct {
 	store  archive.Store // nil when the configuration has none of this name
 	name   string
 	copies []*held
-	added  map[string]int64   // size by key, of what lies among added files
-	loose  map[string]*bundle // objects without a copy, by the first two parts of their keys
+	added  map[string]int64 // size by key, of what lies among added files
+	// letters are the sizes by key of what lies among events, by carrier.
+	letters map[string]map[string]int64
+	loose   map[string]*bundle // objects without a copy, by the first two parts of their keys
 }
 
 // bundle is what lies together without a copy.
@@ -59,6 +61,9 @@ func (s *shelf) audit(ctx context.Context) error {
 	if err := s.auditAdded(ctx); err != nil {
 		return err
 	}
+	if err := s.auditEvents(ctx); err != nil {
+		return err
+	}
 	if s.cfg.Only != nil {
 		return nil
 	}
@@ -72,12 +77,12 @@ func (s *shelf) list(ctx context.Context, rep *StoreReport) error {
 		h.objects = map[string]int64{}
 		known[h.Key] = h
 	}
-	s.loose, s.added = map[string]*bundle{}, map[string]int64{}
+	s.loose, s.added, s.letters = map[string]*bundle{}, map[string]int64{}, map[string]map[string]int64{}
 	prefixes := []string{""}
 	if o := s.cfg.Only; o != nil {
 		prefixes = slices.Sorted(maps.Keys(known))
 		if o.Version == 0 {
-			prefixes = append(prefixes, o.CarrierID+"/added/")
+			prefixes = append(prefixes, o.CarrierID+"/added/", o.CarrierID+"/events/")
 		}
 	}
 	for _, prefix := range prefixes {
@@ -91,7 +96,7 @@ func (s *shelf) list(ctx context.Context, rep *StoreReport) error {
 				h.objects[inside] = info.Size
 			} else if _, _, ok := addedKey(info.Key); ok {
 				s.added[info.Key] = info.Size
-			} else if !reserved(info.Key) {
+			} else if !s.addLetter(info) && !reserved(info.Key) {
 				s.addLoose(info)
 			}
 		}

@@ -70,11 +70,7 @@ func (c *Catalog) PostFor(ctx context.Context, carrierID, store string) (Post, e
 		return Post{}, explain(op, err)
 	}
 	defer tx.Rollback()
-	all, err := allEvents(ctx, tx, carrierID)
-	if err != nil {
-		return Post{}, explain(op, err)
-	}
-	sealed, err := sealedEvents(ctx, tx, carrierID)
+	all, last, err := letters(ctx, tx, carrierID)
 	if err != nil {
 		return Post{}, explain(op, err)
 	}
@@ -86,13 +82,50 @@ func (c *Catalog) PostFor(ctx context.Context, carrierID, store string) (Post, e
 	if r.t != nil {
 		sent = r.num("sent")
 	}
-	p := Post{Last: int64(len(all))}
-	for _, e := range all {
-		if e.Seq > sent && !sealed[e.ID] && e.ID != lostID(carrierID, e.Seq) {
-			p.Events = append(p.Events, StoredEvent(e))
+	p := Post{Last: last}
+	for _, l := range all {
+		if l.Seq > sent && !l.Sealed {
+			p.Events = append(p.Events, l.StoredEvent)
 		}
 	}
 	return p, nil
+}
+
+// Letter is an event that a store may hold: it must, once it was sent, unless a
+// record in a bag holds it.
+type Letter struct {
+	StoredEvent
+	Sealed bool
+}
+
+// Letters are a carrier's events in order, without those that were lost before
+// this catalog was made.
+func (c *Catalog) Letters(ctx context.Context, carrierID string) ([]Letter, error) {
+	op := "read the events of " + clamp(carrierID, 64)
+	tx, err := c.r.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, explain(op, err)
+	}
+	defer tx.Rollback()
+	all, _, err := letters(ctx, tx, carrierID)
+	return all, explain(op, err)
+}
+
+func letters(ctx context.Context, tx *sql.Tx, carrierID string) (out []Letter, last int64, err error) {
+	all, err := allEvents(ctx, tx, carrierID)
+	if err != nil {
+		return nil, 0, err
+	}
+	sealed, err := sealedEvents(ctx, tx, carrierID)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, e := range all {
+		if e.ID != lostID(carrierID, e.Seq) {
+			out = append(out, Letter{StoredEvent(e), sealed[e.ID]})
+		}
+	}
+	return out, int64(len(all)), nil
 }
 
 // sealedEvents are the ids of the events that a carrier's records hold.

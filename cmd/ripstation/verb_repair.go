@@ -168,7 +168,8 @@ func repairCode(r audit.RepairReport) int {
 			worse(exitFailed)
 		}
 	}
-	if len(r.Before.Each) == 0 && r.Before.Added.LookedAt == 0 {
+	worse(eventsCode(r))
+	if len(r.Before.Each) == 0 && r.Before.Added.LookedAt == 0 && r.Before.Events.LookedAt == 0 {
 		worse(exitBlind)
 	}
 	return code
@@ -209,7 +210,10 @@ func (a *app) printRepair(r audit.RepairReport) error {
 			return err
 		}
 	}
-	if len(r.Copies) == 0 && len(r.Added) > 0 {
+	if err := a.printRepairedEvents(r); err != nil {
+		return err
+	}
+	if len(r.Copies) == 0 && len(r.Added)+len(r.Events) > 0 {
 		return nil
 	}
 	if len(r.Copies) == 0 {

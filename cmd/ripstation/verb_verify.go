@@ -59,7 +59,7 @@ func (a *app) verify(ctx context.Context, in web.AuditRequest) error {
 	if a.json {
 		err = a.printJSON(report)
 	} else {
-		err = errors.Join(a.printCopies(report.Each), a.printAdded(report))
+		err = errors.Join(a.printCopies(report.Each), a.printAdded(report), a.printEvents(report))
 	}
 	switch {
 	case err != nil:

@@ -92,6 +92,8 @@ var ofBringingBack = []remedy{
 		"the disc is being sent", "Wait until it is stored."},
 	{"NOT REPAIRED, NEEDS YOU: this store does not keep earlier versions, and nothing in it is written over. An administrator must first move away what is damaged:",
 		"", "Have the listed objects moved away; then run `ripstation repair ID` again."},
+	{"…: NOT REPAIRED, NEEDS YOU: … not as sent, and nothing in a store is written over. An administrator must first move away what lies there:",
+		"an object of the store lies in the place of an event, with other bytes", "Have the listed objects moved away; then run `ripstation repair ID` again."},
 	{"READ BACK …: …, … bytes, digests equal",
 		"the copy is right", "Nothing."},
 	{"NOT KNOWN what is there: … delete all that begins with …, but not …events/",
