@@ -23,6 +23,7 @@ const (
 	KeyUnknown     Code = "R006" // a key that is none of a store's
 	BagGone        Code = "R007" // events speak of a bag that is not there
 	EventNewer     Code = "R008" // an event that says more than this program knows
+	BagWithdrawn   Code = "R009" // what the record of a withdrawn disc's bag held is gone with the bag
 )
 
 func init() {
@@ -35,6 +36,7 @@ func init() {
 		KeyUnknown:     {"a key that is none of an archive's", "find out who put it there; it was not touched"},
 		BagGone:        {"a bag that events speak of is not there", "another store may have it"},
 		EventNewer:     {"an event says more than this program knows", "use the newer program"},
+		BagWithdrawn:   {"the disc is withdrawn and its bag is gone, and what the bag's record held with it", "nothing, if it was deleted as `ripstation withdraw` said; the disc's events are what is left of it"},
 	} {
 		meanings[code] = words
 	}
@@ -202,18 +204,19 @@ func (r *rebuild) carrier(ctx context.Context, f *found) error {
 	if in.Events, err = r.events(ctx, f); err != nil {
 		return err
 	}
-	r.bagsGone(f, in)
+	withdrawn := r.bagsGone(f, in)
 	if len(in.Records)+len(in.Events) == 0 {
 		return nil
 	}
-	return r.add(ctx, in)
+	return r.add(ctx, in, withdrawn)
 }
 
 // add takes in what there is of a carrier; what the catalog refuses is left
 // out, a file list sooner than a record, a late record sooner than an early one.
 // When it was the events alone that could not be taken, the records are, without
-// them: an event must not cost the catalog an image.
-func (r *rebuild) add(ctx context.Context, in catalog.Remains) error {
+// them: an event must not cost the catalog an image. Of a withdrawn disc of which
+// a bag is gone, what stood in its record is expected to be gone.
+func (r *rebuild) add(ctx context.Context, in catalog.Remains, withdrawn bool) error {
 	all := in.Records
 	var told []func()
 	tell := func(code Code, version int, key, format string, args ...any) {
@@ -225,8 +228,12 @@ func (r *rebuild) add(ctx context.Context, in catalog.Remains) error {
 			for _, f := range told {
 				f()
 			}
+			code := EventsGone
+			if withdrawn {
+				code = BagWithdrawn
+			}
 			for _, f := range faults {
-				r.find(EventsGone, in.CarrierID, 0, in.CarrierID+"/events/", "%s", f)
+				r.find(code, in.CarrierID, 0, in.CarrierID+"/events/", "%s", f)
 			}
 			r.report.Discs++
 			r.report.Images += len(in.Records)
@@ -274,8 +281,8 @@ func withoutList(c catalog.Commit) catalog.Commit {
 }
 
 // bagsGone tells of images that events speak of and that are not there. Those
-// of a withdrawn disc may be gone.
-func (r *rebuild) bagsGone(f *found, in catalog.Remains) {
+// of a withdrawn disc may be gone: it reports whether one is.
+func (r *rebuild) bagsGone(f *found, in catalog.Remains) (away bool) {
 	told := map[string]bool{}
 	withdrawn := false
 	for _, e := range in.Events {
@@ -284,16 +291,21 @@ func (r *rebuild) bagsGone(f *found, in catalog.Remains) {
 		}
 	}
 	for _, e := range in.Events {
-		if e.Changes == nil || e.Changes.State == nil || !slices.Contains(e.Objects, "store:"+r.report.Store) || withdrawn {
+		if e.Changes == nil || e.Changes.State == nil || !slices.Contains(e.Objects, "store:"+r.report.Store) {
 			continue
 		}
 		for _, o := range e.Objects {
 			v, ok := strings.CutPrefix(o, f.id+"/v")
 			n, err := strconv.Atoi(v)
-			if ok && err == nil && f.bags[n] == nil && !told[o] {
-				told[o] = true
+			if !ok || err != nil || f.bags[n] != nil || told[o] {
+				continue
+			}
+			if told[o] = true; withdrawn {
+				away = true
+			} else {
 				r.find(BagGone, f.id, n, o+"/", "nothing of it is in the store's list")
 			}
 		}
 	}
+	return away
 }

@@ -67,7 +67,7 @@ func listed(ctx context.Context, q querier, f Filter) ([]string, error) {
 	}
 	var ids []string
 	err := each(ctx, q, "SELECT c.id FROM carriers c WHERE "+strings.Join(where, " AND ")+
-		" ORDER BY (SELECT max(n) FROM captures WHERE carrier = c.id) DESC, c.id LIMIT ?", append(args, limit), func(rs *sql.Rows) error {
+		" ORDER BY (SELECT max(ended) FROM captures WHERE carrier = c.id) DESC, (SELECT max(n) FROM captures WHERE carrier = c.id) DESC, c.id LIMIT ?", append(args, limit), func(rs *sql.Rows) error {
 		var id string
 		err := rs.Scan(&id)
 		ids = append(ids, id)
@@ -126,7 +126,8 @@ func summaries(ctx context.Context, q querier, ids []string) ([]Summary, error) 
 			s.Copies = append(s.Copies, copyOf(k))
 		}
 		for _, k := range caps[id] {
-			s.Outcome, s.At = CaptureOutcome(k.str("outcome")), parseTime(k.str("ended"))
+			ended := parseTime(k.str("ended"))
+			s.Outcome, s.At = CaptureOutcome(k.str("outcome")), &ended
 		}
 		out = append(out, s)
 	}

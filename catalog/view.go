@@ -83,7 +83,7 @@ type Summary struct {
 	FailedChecks int            `json:"failed_checks"`
 	Copies       []Copy         `json:"copies"`
 	Outcome      CaptureOutcome `json:"outcome"` // of the latest capture
-	At           time.Time      `json:"at"`      // when the latest capture ended
+	At           *time.Time     `json:"at"`      // when the latest capture ended; null when the catalog, made anew, knows of none
 }
 
 // SummaryImage is a carrier's latest image in one line of `list`.

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -245,5 +247,62 @@ func TestRebuildOfADamagedStore(t *testing.T) {
 	}
 	if a := ripstation(t, "catalog", "rebuild", "--from", "local", "--catalog", filepath.Join(dir, "blind.db"), "--config", config); a.code != exitBlind || exists(filepath.Join(dir, "blind.db")) {
 		t.Errorf("exit %d\n%s", a.code, a.talk)
+	}
+}
+
+// What a rebuild left that was killed goes with the next one; what another is at
+// work in stays.
+func TestRebuildClearsUpAfterAKilledOne(t *testing.T) {
+	dir, config := stationFolder(t)
+	archiveFile(t, config, discOf(t, dir, "a.iso", "A", nil))
+	dead, alive := filepath.Join(dir, ".rebuild-1"), filepath.Join(dir, ".rebuild-2")
+	for _, d := range []string{dead, alive} {
+		if err := os.Mkdir(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		put(t, "half", d, "catalog.db")
+	}
+	lock, err := lockFolder(alive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if a := ripstation(t, "catalog", "rebuild", "--from", "local", "--catalog", filepath.Join(dir, "new.db"), "--config", config); a.code != exitDone {
+		t.Fatalf("exit %d\n%s", a.code, a.talk)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".rebuild-*")); !slices.Equal(left, []string{alive}) {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// Of a withdrawn disc whose bag was deleted its events are left, and nobody is
+// sent to look for the others.
+func TestRebuildOfAWithdrawnDisc(t *testing.T) {
+	dir, config := stationFolder(t)
+	id := archiveFile(t, config, discOf(t, dir, "a.iso", "GOES", nil), "--item", "B-1")
+	for _, args := range [][]string{{"withdraw", id, "--authority", "Head of Collections", "--reason", "the deposit ended"}} {
+		if a := ripstation(t, append(args, "--config", config)...); a.code != exitDone {
+			t.Fatalf("%q: exit %d\n%s", args, a.code, a.talk)
+		}
+	}
+	later := archiveFile(t, config, discOf(t, dir, "b.iso", "LATER", func(src string) { put(t, "b", src, "b") })) // all events are sent along
+	if err := os.RemoveAll(filepath.Join(dir, "store", id, "v1")); err != nil {
+		t.Fatal(err)
+	}
+	fresh := filepath.Join(dir, "new.db")
+	a := ripstation(t, "catalog", "rebuild", "--from", "local", "--catalog", fresh, "--json", "--config", config)
+	var rep audit.RebuildReport
+	decode(t, a.out, &rep)
+	if a.code != exitFindings || rep.Discs != 2 || rep.Images != 1 || len(rep.Findings) != 1 || rep.Findings[0].Code != audit.BagWithdrawn || rep.Findings[0].CarrierID != id {
+		t.Errorf("exit %d, %+v\n%s", a.code, rep, a.talk)
+	}
+	put(t, strings.Replace(fileText(t, config), "catalog.db", "new.db", 1), config)
+	var list []struct {
+		ID string     `json:"id"`
+		At *time.Time `json:"at"`
+	}
+	decode(t, ripstation(t, "list", "--json", "--config", config).out, &list)
+	if len(list) != 2 || list[0].ID != later || list[0].At == nil || list[1].At != nil {
+		t.Errorf("the list: %+v", list)
 	}
 }

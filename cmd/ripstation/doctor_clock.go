@@ -63,5 +63,5 @@ func (e *examiner) newest(ctx context.Context) (t time.Time, err error) {
 	if err != nil || len(list) == 0 {
 		return t, err
 	}
-	return list[0].At, nil
+	return when(list[0].At), nil
 }

@@ -30,7 +30,7 @@ func (l *local) names(ctx context.Context) (*names, error) {
 		if s.Image == nil {
 			return nil
 		}
-		f := discname.Fields{Item: text(s.Item), Side: text(s.Side), Label: s.Label, Medium: string(s.Medium), ID: s.ID, Version: s.Image.Version, Date: s.At}
+		f := discname.Fields{Item: text(s.Item), Side: text(s.Side), Label: s.Label, Medium: string(s.Medium), ID: s.ID, Version: s.Image.Version, Date: when(s.At)}
 		f.Part, f.Parts = partOf(s.Part)
 		key := discname.Folded(t.Name(f))
 		if _, several := n.taken[key]; several {

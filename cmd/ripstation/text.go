@@ -121,6 +121,14 @@ func day(t *time.Time) string {
 	return t.UTC().Format("2006-01-02")
 }
 
+// when is a time that may not be known; zero when it is not.
+func when(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
 func moment(t time.Time) string {
 	if t.IsZero() {
 		return "-"

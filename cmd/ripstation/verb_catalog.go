@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"ripstation/audit"
 	"ripstation/catalog"
@@ -127,11 +128,11 @@ func (a *app) catalogRebuild(ctx context.Context, from, file string) error {
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
-	temp, err := os.MkdirTemp(filepath.Dir(file), ".rebuild-")
+	temp, done, err := workroom(filepath.Dir(file))
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(temp)
+	defer done()
 	fresh := filepath.Join(temp, "catalog.db")
 	c, err := catalog.Open(ctx, fresh)
 	if err != nil {
@@ -162,6 +163,41 @@ func (a *app) catalogRebuild(ctx context.Context, from, file string) error {
 		return &failure{code: exitFindings}
 	}
 	return err
+}
+
+// workroom makes a folder for a catalog that is being made, and lets go of those
+// that a rebuild left which was killed: their locks are free.
+func workroom(dir string) (temp string, done func(), err error) {
+	left, err := filepath.Glob(filepath.Join(dir, ".rebuild-*"))
+	if err != nil {
+		return "", nil, err
+	}
+	for _, old := range left {
+		if lock, err := lockFolder(old); err == nil {
+			_ = os.RemoveAll(old) // the next one tries again
+			lock.Close()
+		}
+	}
+	if temp, err = os.MkdirTemp(dir, ".rebuild-"); err != nil {
+		return "", nil, err
+	}
+	lock, err := lockFolder(temp)
+	if err != nil {
+		return "", nil, errors.Join(err, os.RemoveAll(temp))
+	}
+	return temp, func() { os.RemoveAll(temp); lock.Close() }, nil
+}
+
+func lockFolder(dir string) (*os.File, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 func sameFile(a, b string) bool {

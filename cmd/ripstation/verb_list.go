@@ -68,7 +68,7 @@ func (a *app) printList(all []catalog.Summary) error {
 	fmt.Fprintln(w, "ID\tITEM\tPART\tMEDIUM\tKIND\tLABEL\tIMAGE\tCOPIES\tNEEDS\tLAST READ")
 	for _, s := range all {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", short(s.ID), orDash(s.Item), orDash(s.Part), one(string(s.Medium)), one(string(s.Kind)),
-			orDash(&s.Label), summaryWords(s), copyWords(s.Copies), needsWords(s.Disposition, s.Needs), moment(s.At))
+			orDash(&s.Label), summaryWords(s), copyWords(s.Copies), needsWords(s.Disposition, s.Needs), moment(when(s.At)))
 	}
 	return w.Flush()
 }
