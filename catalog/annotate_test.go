@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ripstation/disc"
 )
@@ -99,7 +100,7 @@ func TestListFilters(t *testing.T) {
 	mustCommit(t, c, aCommit(t, whole))
 	mustCommit(t, c, aCommit(t, holed))
 	if err := c.RecordCapture(ctx, Attempt{Carrier: CarrierInfo{ID: audio}, Disc: disc.Disc{Kind: disc.KindAudio, Medium: disc.MediumCD},
-		Identity: disc.Identity{Label: "x"}, Capture: aCapture(Refused, noon)}); err != nil {
+		Identity: disc.Identity{Label: "x"}, Capture: aCapture(Refused, noon.Add(time.Hour))}); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.SetCopy(ctx, whole.Carrier.ID, 1, Copy{Store: "shelf", State: Missing}, anEvent(EventFixity, EventFail, noon)); err != nil {
