@@ -96,3 +96,24 @@ func (as *arrivals) against(a *arrival, w *word) *word {
 func inDoubt(item string, codes []string) string {
 	return because(fmt.Sprintf("item %s was said of a disc that looks the same and was taken out before it was done, and another was scanned when this one came", item), codes)
 }
+
+// crossed takes back what was said of a job's disc when one goes on with it in
+// another drive than it lay in as the station was stopped: the two may look the
+// same in all that was read, and the job's own lie where it lay. What is said of
+// this one again counts. In this life a drive was seen to open.
+func (b *bay) crossed(f *jobFile, s seen, ask *Request) {
+	last := len(f.Captures) - 1
+	if f.Carrier.Item == "" || last < 0 || !f.Captures[last].Started.Before(b.s.started) || ask != nil && ask.Item == f.Carrier.Item {
+		return
+	}
+	was := shownAs(f.Carrier.Item, f.Carrier.Part, f.Carrier.Parts, f.Carrier.Side)
+	f.hear(b.s, b.s.arrivals.crossed(f, s, was))
+}
+
+func (as *arrivals) crossed(f *jobFile, s seen, was string) *word {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	as.words++
+	return &word{N: as.words, Codes: []string{was}, Against: f.Carrier.Item, Reason: fmt.Sprintf("item %s was said of a disc that lay in drive %s when the station was stopped; this one lies in drive %s and looks the same in all that had been read of it, which another may, too",
+		was, f.Captures[len(f.Captures)-1].Insertion.DriveKey, s.ins.DriveKey)}
+}

@@ -2,6 +2,7 @@ package station_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"path/filepath"
 	"strings"
@@ -258,4 +259,51 @@ func TestExchangedUnheard(t *testing.T) {
 		sameAsDisc(t, r.image(x.ID, 1), d)
 		r.stop()
 	})
+}
+
+// A disc that lies in another drive after a restart may be one that looks like
+// the job's in all that was read of it, while that one lies where it lay: the
+// job goes on with it, and its item only when it is said again.
+func TestNamedDiscInAnotherDriveAfterARestart(t *testing.T) {
+	for name, c := range map[string]struct {
+		in          string // the drive that it lies in then
+		again, lost bool   // its item is said again; it is not known any more
+	}{"in its drive": {"SIM1", false, false}, "in another drive": {"SIM2", false, true}, "in another drive, and said again": {"SIM2", true, false}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			drive := r.add(simdrive.Options{})
+			r.start().knows(1)
+			_, err := r.station.Scan(t.Context(), station.ScanRequest{Code: "B-61", Drive: "SIM1"})
+			must(t, err)
+			d := slowDisc(t, "CROSSED", 107, 300*time.Millisecond)
+			must(t, drive.Insert(d))
+			r.readFar(d)
+			bench := simbench.New("boot-2")
+			second := r.again(bench)
+			there := bench.Add(simdrive.Options{Serial: c.in})
+			must(t, bench.Place(there, d, false, 1))
+			second.start().knows(1)
+			if c.again {
+				err := station.ErrBusy // while it is found out what is in the drive
+				for end := time.Now().Add(patience); errors.Is(err, station.ErrBusy) && time.Now().Before(end); {
+					_, err = second.station.Rip(t.Context(), station.Request{Source: "SIM2", Item: "B-61"})
+				}
+				must(t, err)
+			}
+			x := second.ended(1, station.OutcomeDone)
+			second.cleared(x.ID)
+			v := second.carriers(1)[0]
+			got := second.show(v.ID)
+			if named := got.Item != nil && *got.Item == "B-61"; named == c.lost {
+				t.Errorf("item %v, needs %q; the story:\n%s", got.Item, got.Needs, second.story())
+			}
+			if needs := strings.Join(got.Needs, ";"); c.lost != strings.Contains(needs, "B-61") {
+				t.Errorf("needs %q", needs)
+			}
+			if got := second.outcomes(v.ID); len(got) != 2 {
+				t.Errorf("captures %q: the job did not go on", got)
+			}
+			sameAsDisc(t, second.image(x.ID, 1), d)
+		})
+	}
 }

@@ -168,6 +168,9 @@ func (b *bay) goOn(j *job, s seen, ask *Request, by proved, elsewhere bool) erro
 		if f.Step.atLeast(StepSealed) {
 			return // the record is composed of what is here, and may lie in a store already
 		}
+		if elsewhere {
+			b.crossed(f, s, ask)
+		}
 		f.Drive = s.drive
 		merge(&f.Carrier, ask)
 		if w := b.s.arrivals.waiting(s.arrival); w != nil && w.Against != "" {

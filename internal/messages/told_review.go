@@ -10,6 +10,8 @@ var ofReview = []remedy{
 		"why a disc was not read", "Nothing."},
 	{"its image, version …, was in the spool and on its way: descriptors and sample sectors agree with it",
 		"why a disc was not read that came for a sealed image", "Nothing."},
+	{"item … was said of a disc that lay in drive … when the station was stopped; this one lies in drive … and looks the same in all that had been read of it, which another may, too",
+		"", "Look which disc it is, and say so: `ripstation annotate ID --item ITEM`."},
 	{"item … was said of a disc of which nothing had been read yet when its reading was broken off, and nobody can tell whether this is the same one",
 		"", "Look which disc it is, and say so: `ripstation annotate ID --item ITEM`."},
 	{"it looks the same as …, version …: descriptors and … sample sectors agree",
