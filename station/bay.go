@@ -245,6 +245,9 @@ func (b *bay) accept(r Request, now *telling) error {
 			return
 		}
 		merge(&f.Carrier, &r)
+		if r.Item != "" && f.Scan != nil && !f.Scan.Waits {
+			f.Scan = nil // what was in doubt has been said
+		}
 		if last := len(f.Captures) - 1; r.Operator != "" && last >= 0 {
 			f.Captures[last].Operator = r.Operator
 		}
