@@ -130,6 +130,63 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// A stranger's file in a bag does not hide what is wrong with the bag's own: the
+// copy is not called read back, and is no source of another.
+func TestFaultBesideAStranger(t *testing.T) {
+	for _, c := range []struct{ damaged, beside string }{
+		{"bag-info.txt", "data/extra.txt"},
+		{"bag-info.txt", "metadata/extra.txt"},
+		{"metadata/sectors.map", "data/extra.txt"},
+		{"tagmanifest-sha256.txt", "data/extra.txt"},
+	} {
+		b := newBench(t)
+		id := b.disc(1)
+		b.replace(b.path("shelf", id, c.damaged), func(p []byte) []byte { p[0] = "ab"[map[bool]int{true: 1}[p[0] == 'a']]; return p })
+		b.must(os.WriteFile(b.path("shelf", id, c.beside), []byte("extra\n"), 0o644))
+		full := b.audit(true)
+		got := map[string]Code{}
+		for _, f := range full.Findings {
+			got[strings.TrimPrefix(f.Key, id+"/v1/")] = f.Code
+		}
+		if got[c.beside] != Untracked || full.Copies.ReadBack != 1 || full.Copies.Damaged != 1 || b.state("shelf", id).State != catalog.Damaged {
+			t.Errorf("%v: %v, %+v", c, full.Findings, full.Copies)
+		}
+		if c.damaged != "tagmanifest-sha256.txt" && got[c.damaged] != DigestDiffers {
+			t.Errorf("%v: %v", c, full.Findings)
+		}
+	}
+}
+
+// A copy is called read back only when every file that it has to hold was hashed,
+// or is told of: whatever a reader leaves out keeps those words away.
+func TestUnhashedIsNotReadBack(t *testing.T) {
+	s := &shelf{run: &run{}, name: "shelf"}
+	h := &held{HeldCopy: catalog.HeldCopy{Copy: catalog.Copy{Key: "x/v1/"}}}
+	want := expected{"data/image.iso": {Path: "data/image.iso"}, "metadata/record.json": {Path: "metadata/record.json"}}
+	all := func() map[string]bool {
+		m := map[string]bool{"data/image.iso": true}
+		for _, p := range tagFiles {
+			m[p] = true
+		}
+		return m
+	}
+	if p := s.unhashed(h, want, all(), nil); p != "" {
+		t.Errorf("%q was not hashed", p)
+	}
+	for p := range all() {
+		held := all()
+		delete(held, p)
+		if got := s.unhashed(h, want, held, nil); got != p {
+			t.Errorf("%q instead of %q", got, p)
+		}
+		for code, enough := range map[Code]bool{DigestDiffers: true, BagMalformed: true, TagFileMissing: true, Untracked: false, StoreChecksum: false} {
+			if got := s.unhashed(h, want, held, []Finding{s.finding(h, code, p, "")}); (got == "") != enough {
+				t.Errorf("%s with %s: %q", p, code, got)
+			}
+		}
+	}
+}
+
 // reseal writes the bag's manifests anew over what lies in it now, as a forger
 // would who knows BagIt.
 func (b *bench) reseal(id string) {
