@@ -54,13 +54,13 @@ func TestSendAgain(t *testing.T) {
 		to := archive.Copy{Store: openDir(t, filepath.Join(t.TempDir(), "to")), Prefix: bagPrefix}
 		wrong := f
 		wrong.SHA512 = fmt.Sprintf("%x", sha512.Sum512([]byte("other")))
-		if err := archive.SendAgain(t.Context(), from, to, wrong); !errors.Is(err, archive.ErrSourceChanged) {
+		if err := archive.SendAgain(t.Context(), from, to, wrong); !errors.Is(err, archive.ErrCopyDamaged) {
 			t.Errorf("%d bytes, another digest: %v", n, err)
 		}
 		if n > 0 {
 			wrong = f
 			wrong.Size--
-			if err := archive.SendAgain(t.Context(), from, to, wrong); !errors.Is(err, archive.ErrSourceChanged) {
+			if err := archive.SendAgain(t.Context(), from, to, wrong); !errors.Is(err, archive.ErrCopyDamaged) {
 				t.Errorf("%d bytes, longer than it should be: %v", n, err)
 			}
 		}
@@ -141,7 +141,7 @@ func TestSupersede(t *testing.T) {
 		}
 		wrong := f
 		wrong.SHA512 = fmt.Sprintf("%x", sha512.Sum512(nil))
-		if _, err := store.Supersede(t.Context(), from, to, wrong, info.VersionID); !errors.Is(err, archive.ErrSourceChanged) {
+		if _, err := store.Supersede(t.Context(), from, to, wrong, info.VersionID); !errors.Is(err, archive.ErrCopyDamaged) {
 			t.Errorf("%d bytes, another digest: %v", n, err)
 		}
 		intact("refused", info.VersionID)

@@ -14,6 +14,7 @@ import (
 // mending is the work on one copy.
 type mending struct {
 	from, to archive.Copy
+	used     []string // the stores that gave something
 	out      *Repaired
 }
 
@@ -22,6 +23,28 @@ type task struct {
 	archive.BagFile
 	damaged bool   // else it is missing
 	old     string // the damaged object's version
+}
+
+// outOf works on the copy out of one source after another, until one gives all
+// that is to be sent. A source that turns out to be damaged itself is passed over.
+func (m *mending) outOf(ctx context.Context, sources []archive.Copy, bad CopyReport, want archive.Expected) (err error) {
+	for i, from := range sources {
+		m.from = from
+		var work []task
+		work, err = m.plan(ctx, bad, want)
+		if err == nil && len(m.out.MoveAway) == 0 {
+			err = m.do(ctx, work)
+		}
+		if i == len(sources)-1 || !errors.Is(err, archive.ErrCopyDamaged) && !errors.Is(err, archive.ErrNotWhole) {
+			break
+		}
+		m.out.PassedOver = append(m.out.PassedOver, err.Error())
+	}
+	m.out.From = strings.Join(m.used, ", ")
+	if len(m.used) == 0 {
+		m.out.From = m.from.Store.Name()
+	}
+	return err
 }
 
 // smallEnough is a file that is read once more whatever the first look said.
@@ -141,7 +164,7 @@ func (m *mending) do(ctx context.Context, work []task) error {
 				break
 			}
 			if try == tries || ctx.Err() != nil || errors.Is(err, archive.ErrPermanent) || errors.Is(err, archive.ErrExists) ||
-				errors.Is(err, archive.ErrUnversioned) || errors.Is(err, archive.ErrSourceChanged) || t.damaged {
+				errors.Is(err, archive.ErrUnversioned) || errors.Is(err, archive.ErrCopyDamaged) || t.damaged {
 				return err
 			}
 		}
@@ -150,6 +173,16 @@ func (m *mending) do(ctx context.Context, work []task) error {
 }
 
 func (m *mending) one(ctx context.Context, t task) error {
+	if err := m.put(ctx, t); err != nil {
+		return err
+	}
+	if from := m.from.Store.Name(); !slices.Contains(m.used, from) {
+		m.used = append(m.used, from)
+	}
+	return nil
+}
+
+func (m *mending) put(ctx context.Context, t task) error {
 	if !t.damaged {
 		if err := archive.SendAgain(ctx, m.from, m.to, t.BagFile); err != nil {
 			return err

@@ -150,6 +150,9 @@ func repairCode(r audit.RepairReport) int {
 		}
 	}
 	for _, c := range r.Copies {
+		if len(c.PassedOver) > 0 {
+			worse(exitFindings)
+		}
 		switch {
 		case c.Whole():
 		case c.Failed != "":
@@ -241,6 +244,9 @@ func (a *app) printRepair(r audit.RepairReport) error {
 				did = append(did, "nothing of it was missing or damaged when it was read again")
 			}
 			what += fmt.Sprintf("from the copy in %s: %s", one(c.From), one(strings.Join(did, "; ")))
+			for _, p := range c.PassedOver {
+				what += "; PASSED OVER, run `ripstation verify " + short(r.CarrierID) + "`: " + one(p)
+			}
 			if c.Failed != "" {
 				what += "; FAILED: " + one(c.Failed)
 			}
