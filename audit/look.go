@@ -101,6 +101,9 @@ func (s *shelf) look(ctx context.Context, h *held) error {
 	if s.withdrawn[h.CarrierID] && slices.ContainsFunc(v.findings, func(f Finding) bool { return oneOf(f.Code, ObjectMissing, TagFileMissing) }) {
 		return s.gone(ctx, h)
 	}
+	if err := s.strangers(ctx, h, &v); err != nil {
+		return err
+	}
 	if err := s.recordedChecksums(ctx, h, want, &v); err != nil {
 		return err
 	}
@@ -143,8 +146,9 @@ func (s *shelf) listed(h *held, want expected) (fs []Finding) {
 			fs = append(fs, s.finding(h, TagFileMissing, p, "it is not in the store's list"))
 		}
 	}
+	_, all := want[archive.TagManifest] // the catalog knows every file of the bag
 	for p := range h.objects {
-		if _, ok := want[p]; !ok && !slices.Contains(tagFiles, p) && !slices.Contains(laterFiles, p) {
+		if _, ok := want[p]; !ok && !slices.Contains(tagFiles, p) && (all || !slices.Contains(laterFiles, p)) {
 			fs = append(fs, s.finding(h, Untracked, p, "it lies in the bag and is not of it"))
 		}
 	}
