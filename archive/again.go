@@ -164,6 +164,9 @@ type Versioned interface {
 	// Versioned reports whether the store keeps every earlier version of an
 	// object, now.
 	Versioned(ctx context.Context) (bool, error)
+	// Current is the id of an object's version that is on top now and would stay
+	// under a new one; empty when that is not certain.
+	Current(ctx context.Context, key string) (VersionID string, err error)
 	// Supersede puts a file of a good copy on top of the version old of the
 	// object that has its key, which stays, and gives the new version's id. It
 	// is the one thing that this program ever puts where something is already,

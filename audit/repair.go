@@ -30,11 +30,15 @@ type Superseded struct {
 	New  string `json:"new_version_id"`
 }
 
-// Move is what a person has to do with a damaged object.
+// Move is what a person has to do with what is in the way of a file.
 type Move struct {
 	Path string `json:"path"`
 	From string `json:"from"`
-	To   string `json:"to"`
+	To   string `json:"to"`   // empty when nothing is to be moved
+	What string `json:"what"` // "damaged", or what lies there and is no object: "a folder"
+	// Marker is the version id of a delete marker that lies on the object and is
+	// to be removed; empty where something is to be moved.
+	Marker string `json:"marker"`
 }
 
 // Repaired is what was done to one copy.
@@ -45,8 +49,8 @@ type Repaired struct {
 	From       string       `json:"from"` // the store of the copy that it was made good from; several if one gave a part only
 	Sent       []string     `json:"sent"` // files that were missing
 	Superseded []Superseded `json:"superseded"`
-	// MoveAway is set when nothing was done, since what is damaged must first
-	// be moved by somebody who may.
+	// MoveAway is set when it did not come to its end, since what is in the way must
+	// first be moved or removed by somebody who may.
 	MoveAway []Move `json:"move_away"`
 	// PassedOver says which copies, read in full and found whole a moment before,
 	// gave other bytes when they were to be the source.
