@@ -166,7 +166,9 @@ func repairCode(r audit.RepairReport) int {
 	}
 	for _, f := range r.Added {
 		switch {
-		case f.Damaged:
+		case f.Unknown:
+			worse(exitBlind)
+		case f.Damaged, f.Lost:
 			worse(exitFindings)
 		case f.Failed != "":
 			worse(exitFailed)
@@ -180,13 +182,16 @@ func repairCode(r audit.RepairReport) int {
 
 // nothingDone says why no copy was touched. That nothing is to be repaired may
 // be said only of copies that were all read.
-func nothingDone(each []audit.CopyReport) string {
+func nothingDone(each []audit.CopyReport, added []audit.RepairedAdded) string {
 	states := map[catalog.CopyState]bool{}
 	for _, c := range each {
 		states[c.State] = true
 	}
+	if len(added) > 0 { // none of them could be looked at
+		states[catalog.Unknown] = true
+	}
 	switch {
-	case len(each) == 0:
+	case len(each) == 0 && len(added) == 0:
 		return "NOTHING DONE: the catalog has no copy of it"
 	case states[catalog.Unknown]:
 		return "NOTHING DONE: not every copy could be read"
@@ -237,18 +242,21 @@ func (a *app) printRepair(r audit.RepairReport) error {
 	}
 	for _, f := range r.Added {
 		words := "brought back from " + one(f.From)
-		if f.Failed != "" {
+		switch {
+		case f.Unknown:
+			words = "UNKNOWN: could not be looked at: " + one(f.Failed)
+		case f.Failed != "":
 			words = "NOT REPAIRED: " + one(f.Failed)
 		}
 		if _, err := fmt.Fprintf(a.out, "%s %s: %s\n", one(f.Store), one(f.Key), words); err != nil {
 			return err
 		}
 	}
-	if len(r.Copies) == 0 && len(r.Added) > 0 {
-		return nil
+	if len(r.Copies) == 0 && slices.ContainsFunc(r.Added, func(f audit.RepairedAdded) bool { return !f.Unknown }) {
+		return nil // told by these
 	}
 	if len(r.Copies) == 0 {
-		_, err := fmt.Fprintln(a.out, nothingDone(r.Before.Each))
+		_, err := fmt.Fprintln(a.out, nothingDone(r.Before.Each, r.Added))
 		return err
 	}
 	for _, c := range r.Copies {
