@@ -27,31 +27,55 @@ func DigestOf(ctx context.Context, s Store, key string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
+// ErrCopyDamaged says that a copy that was to be the source of another one does
+// not give a file as it was sealed. Another copy may.
+var ErrCopyDamaged = errors.New("this copy is damaged there, and no other one is made out of it")
+
 // proven reads one file of a copy and knows at its end whether it is the one
 // that it has to be.
 type proven struct {
 	io.Reader
 	io.Closer
 	f   BagFile
+	in  string // words for where it is read
 	sum interface{ Sum([]byte) []byte }
 }
 
 func prove(ctx context.Context, from Copy, f BagFile) (*proven, error) {
 	r, err := from.Store.Read(ctx, from.Prefix+"/"+f.Path, 0, -1)
+	in := fmt.Sprintf("store %s: %s/%s", from.Store.Name(), from.Prefix, f.Path)
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrChecksum) {
+		return nil, fmt.Errorf("%w: %w", err, ErrCopyDamaged)
+	}
 	if err != nil {
 		return nil, err
 	}
 	h := sha512.New()
-	return &proven{io.TeeReader(r, h), r, f, h}, nil
+	return &proven{io.TeeReader(r, h), r, f, in, h}, nil
 }
 
 // check must be asked after all bytes have been read, and before anything of
 // them becomes visible.
 func (p *proven) check() error {
 	if got := hex.EncodeToString(p.sum.Sum(nil)); got != p.f.SHA512 {
-		return fmt.Errorf("%s has SHA512 %s, sealed was %s: %w", p.f.Path, got, p.f.SHA512, ErrSourceChanged)
+		return fmt.Errorf("%s has SHA512 %s, sealed was %s: %w", p.in, got, p.f.SHA512, ErrCopyDamaged)
 	}
 	return nil
+}
+
+// fill reads as much as the buffer takes. What ends before its time, by itself or by the store's own
+// checksum, is damaged; a line that broke is not.
+func (p *proven) fill(body []byte) error {
+	_, err := io.ReadFull(p, body)
+	switch {
+	case err == nil:
+		return nil
+	case err == io.EOF, err == io.ErrUnexpectedEOF: // as io.ReadFull gives them itself
+		return fmt.Errorf("%s is shorter than %d bytes: %w", p.in, p.f.Size, ErrCopyDamaged)
+	case errors.Is(err, ErrChecksum):
+		return fmt.Errorf("%w: %w", err, ErrCopyDamaged)
+	}
+	return err
 }
 
 // SendAgain brings one file of a good copy to where nothing has its key. The
@@ -97,16 +121,22 @@ func SendAgain(ctx context.Context, from, to Copy, f BagFile) (err error) {
 // all reads a small file whole.
 func (p *proven) all() ([]byte, error) {
 	body := make([]byte, p.f.Size)
-	if _, err := io.ReadFull(p, body); err != nil {
-		return nil, fmt.Errorf("read %s: %w", p.f.Path, err)
+	if err := p.fill(body); err != nil {
+		return nil, err
 	}
 	return body, errors.Join(p.end(), p.check())
 }
 
 // end makes sure that the file ends where it should.
 func (p *proven) end() error {
-	if n, err := io.ReadFull(p, make([]byte, 1)); n > 0 || err != io.EOF {
-		return fmt.Errorf("%s is longer than %d bytes, or its end could not be read: %w", p.f.Path, p.f.Size, errors.Join(ErrSourceChanged, err))
+	n, err := io.ReadFull(p, make([]byte, 1))
+	switch {
+	case n > 0:
+		return fmt.Errorf("%s is longer than %d bytes: %w", p.in, p.f.Size, ErrCopyDamaged)
+	case errors.Is(err, ErrChecksum):
+		return fmt.Errorf("%w: %w", err, ErrCopyDamaged)
+	case err != io.EOF:
+		return err
 	}
 	return nil
 }
@@ -116,8 +146,8 @@ func (p *proven) parts(count int, size int64, send func(n int, crc uint64, body 
 	buf := make([]byte, min(size, p.f.Size))
 	for n := range count {
 		body := buf[:min(size, p.f.Size-int64(n)*size)]
-		if _, err := io.ReadFull(p, body); err != nil {
-			return 0, fmt.Errorf("read %s: %w", p.f.Path, err)
+		if err := p.fill(body); err != nil {
+			return 0, err
 		}
 		crc := CRC64NVME(body)
 		whole = CombineCRC64NVME(whole, crc, int64(len(body)))
@@ -134,6 +164,9 @@ type Versioned interface {
 	// Versioned reports whether the store keeps every earlier version of an
 	// object, now.
 	Versioned(ctx context.Context) (bool, error)
+	// Current is the id of an object's version that is on top now and would stay
+	// under a new one; empty when that is not certain.
+	Current(ctx context.Context, key string) (VersionID string, err error)
 	// Supersede puts a file of a good copy on top of the version old of the
 	// object that has its key, which stays, and gives the new version's id. It
 	// is the one thing that this program ever puts where something is already,

@@ -5,7 +5,9 @@ import (
 	"crypto/sha512"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +16,7 @@ import (
 
 	"ripstation/archive"
 	"ripstation/archive/archivetest"
+	"ripstation/internal/versitygw"
 )
 
 // goodCopy is a copy of one file, and what it has to be.
@@ -54,13 +57,13 @@ func TestSendAgain(t *testing.T) {
 		to := archive.Copy{Store: openDir(t, filepath.Join(t.TempDir(), "to")), Prefix: bagPrefix}
 		wrong := f
 		wrong.SHA512 = fmt.Sprintf("%x", sha512.Sum512([]byte("other")))
-		if err := archive.SendAgain(t.Context(), from, to, wrong); !errors.Is(err, archive.ErrSourceChanged) {
+		if err := archive.SendAgain(t.Context(), from, to, wrong); !errors.Is(err, archive.ErrCopyDamaged) {
 			t.Errorf("%d bytes, another digest: %v", n, err)
 		}
 		if n > 0 {
 			wrong = f
 			wrong.Size--
-			if err := archive.SendAgain(t.Context(), from, to, wrong); !errors.Is(err, archive.ErrSourceChanged) {
+			if err := archive.SendAgain(t.Context(), from, to, wrong); !errors.Is(err, archive.ErrCopyDamaged) {
 				t.Errorf("%d bytes, longer than it should be: %v", n, err)
 			}
 		}
@@ -122,6 +125,9 @@ func TestSupersede(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if now, err := store.Current(t.Context(), key); err != nil || now != "" {
+			t.Errorf("%d bytes, not versioned: %q would be kept, %v", n, now, err)
+		}
 		for _, old := range []string{info.VersionID, "", "null"} {
 			if _, err := store.Supersede(t.Context(), from, to, f, old); !errors.Is(err, archive.ErrUnversioned) {
 				t.Errorf("%d bytes, not versioned: %v", n, err)
@@ -129,7 +135,26 @@ func TestSupersede(t *testing.T) {
 		}
 		intact("not versioned", info.VersionID)
 
+		// What came before the bucket kept versions is its version "null", and stays.
 		versioning(types.BucketVersioningStatusEnabled)
+		if _, err := store.Supersede(t.Context(), from, to, f, ""); !errors.Is(err, archive.ErrUnversioned) {
+			t.Errorf("%d bytes, on top of what nobody looked at: %v", n, err)
+		}
+		now, err := store.Current(t.Context(), key)
+		if err != nil || now == "" || n == sizes[1] && now != "null" { // versitygw gives uploads ids while versioning is suspended
+			t.Errorf("%d bytes, from before: %q, %v", n, now, err)
+		}
+		above, err := store.Supersede(t.Context(), from, to, f, now)
+		if err != nil || above == "" || above == now {
+			t.Errorf("%d bytes, from before: %q, %v", n, above, err)
+		}
+		if sum, err := archive.DigestOf(t.Context(), store, key); err != nil || sum != f.SHA512 {
+			t.Errorf("%d bytes, from before: %s, %v", n, sum, err)
+		}
+		if below := version(t, server, "arch/"+key, now); !bytes.Equal(below, damaged) {
+			t.Errorf("%d bytes, from before: what lay there is %d other bytes", n, len(below))
+		}
+
 		key = prefix + "/w/" + f.Path
 		to.Prefix = prefix + "/w"
 		put(t, store, key, damaged)
@@ -141,7 +166,7 @@ func TestSupersede(t *testing.T) {
 		}
 		wrong := f
 		wrong.SHA512 = fmt.Sprintf("%x", sha512.Sum512(nil))
-		if _, err := store.Supersede(t.Context(), from, to, wrong, info.VersionID); !errors.Is(err, archive.ErrSourceChanged) {
+		if _, err := store.Supersede(t.Context(), from, to, wrong, info.VersionID); !errors.Is(err, archive.ErrCopyDamaged) {
 			t.Errorf("%d bytes, another digest: %v", n, err)
 		}
 		intact("refused", info.VersionID)
@@ -207,5 +232,61 @@ func TestSupersedeAfterAKill(t *testing.T) {
 	}
 	if begun, sent := f.count("POST", "?uploads"), f.count("PUT", "partNumber="); begun > 1 || sent > 3 {
 		t.Errorf("%d uploads begun, %d parts sent", begun, sent)
+	}
+}
+
+// version reads one version of an object.
+func version(t *testing.T, server *versitygw.Server, key, id string) []byte {
+	t.Helper()
+	out, err := server.Client().GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("discs"), Key: &key, VersionId: &id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Body.Close()
+	b, err := io.ReadAll(out.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// On top of a delete marker some servers put nothing and say that nothing is
+// there. That is called what it is, with the marker's version, for small and
+// large objects; the markers of a whole prefix are known, and only those on top.
+func TestDeleteMarkers(t *testing.T) {
+	server, _, store := setup(t, nil)
+	server.Versioning("discs")
+	bucket := aws.String("discs")
+	want := map[string]string{}
+	for _, n := range sizes {
+		body := archivetest.Bytes(uint64(n), n)
+		from, f := goodCopy(t, body)
+		to := archive.Copy{Store: store, Prefix: fmt.Sprintf("mfzwizltorxgk/v%d", n+1)}
+		key := to.Prefix + "/" + f.Path
+		put(t, store, key, body)
+		gone, err := server.Client().DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: bucket, Key: aws.String("arch/" + key)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[key] = aws.ToString(gone.VersionId)
+		err = archive.SendAgain(t.Context(), from, to, f)
+		if !errors.Is(err, archive.ErrMarked) || !strings.Contains(err.Error(), want[key]) || !strings.Contains(err.Error(), "s3://discs/arch/"+key) || strings.Contains(err.Error(), "no such object") {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+	got, err := store.Markers(t.Context(), "mfzwizltorxgk/")
+	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+	for key, id := range want { // an administrator does what was said
+		if _, err := server.Client().DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: bucket, Key: aws.String("arch/" + key), VersionId: &id}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Stat(t.Context(), key); err != nil {
+			t.Errorf("%s is not there again: %v", key, err)
+		}
+	}
+	if got, err := store.Markers(t.Context(), "mfzwizltorxgk/"); err != nil || len(got) != 0 {
+		t.Errorf("%v, %v", got, err)
 	}
 }

@@ -116,7 +116,8 @@ func rangeOf(size, offset, length int64) (int64, error) {
 }
 
 // List walks the folders in the order of the keys. Names that no key can have
-// (lost+found, hidden files, the unfinished uploads) are passed over.
+// (lost+found, hidden files, the unfinished uploads) are passed over; Strangers
+// tells of those that lie in a bag.
 func (d *Dir) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		r, err := d.enter(ctx)

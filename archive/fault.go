@@ -44,5 +44,5 @@ func (f *fault) Unwrap() []error {
 // final reports whether doing the same again cannot help.
 func final(err error) bool {
 	return errors.Is(err, ErrPermanent) || errors.Is(err, ErrExists) || errors.Is(err, ErrUploadGone) || errors.Is(err, ErrNotFound) ||
-		errors.Is(err, ErrSourceChanged) || errors.Is(err, ErrSource)
+		errors.Is(err, ErrSourceChanged) || errors.Is(err, ErrSource) || errors.Is(err, ErrMarked)
 }

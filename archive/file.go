@@ -98,7 +98,8 @@ func putFile(ctx context.Context, s Store, key string, src io.ReaderAt, size int
 const maxCopied = 64 * mib
 
 // CopyFile brings a file out of one store into another, as PutFile does: the
-// bytes are proved before anything of them becomes visible.
+// bytes are proved before anything of them becomes visible. When it is the first
+// store that gives others, the error is ErrCopyDamaged and ErrSourceChanged.
 func CopyFile(ctx context.Context, from, to Store, key string, size int64, sum string) error {
 	if size > maxCopied {
 		return fmt.Errorf("%s has %d bytes, more than %d", key, size, int64(maxCopied))
@@ -110,6 +111,10 @@ func CopyFile(ctx context.Context, from, to Store, key string, size int64, sum s
 	body, err := io.ReadAll(io.LimitReader(r, size+1))
 	if err = errors.Join(err, r.Close()); err != nil {
 		return err
+	}
+	if got := sha256.Sum256(body); int64(len(body)) != size || hex.EncodeToString(got[:]) != sum {
+		err := fmt.Errorf("store %s: %s has SHA-256 %x, recorded was %s: %w", from.Name(), key, got, sum, ErrCopyDamaged)
+		return &told{err.Error(), errors.Join(err, ErrSourceChanged)} // no spool is spoken of
 	}
 	return PutFile(ctx, to, key, bytes.NewReader(body), size, sum)
 }

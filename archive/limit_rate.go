@@ -109,6 +109,10 @@ type limitedVersions struct {
 
 func (v limitedVersions) Versioned(ctx context.Context) (bool, error) { return v.top.Versioned(ctx) }
 
+func (v limitedVersions) Current(ctx context.Context, key string) (string, error) {
+	return v.top.Current(ctx, key)
+}
+
 // Supersede reads the good copy no faster than it may be sent.
 func (v limitedVersions) Supersede(ctx context.Context, from, to Copy, f BagFile, old string) (string, error) {
 	from.Store = limitedCopy{from.Store, v.l}

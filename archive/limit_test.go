@@ -168,6 +168,8 @@ type topping struct{ Store }
 
 func (topping) Versioned(context.Context) (bool, error) { return true, nil }
 
+func (topping) Current(context.Context, string) (string, error) { return "old", nil }
+
 func (topping) Supersede(ctx context.Context, from, _ Copy, f BagFile, _ string) (string, error) {
 	r, err := from.Store.Read(ctx, f.Path, 0, -1)
 	if err != nil {

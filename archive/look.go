@@ -124,18 +124,26 @@ type look struct {
 	manifest map[string]map[string]string // algorithm -> path -> digest, payload and tag files alike
 	covered  map[string]bool              // listed in a manifest of any algorithm
 	strange  map[string]bool              // reported already
+	judged   map[string]bool              // reported as missing or damaged: its bytes need not be asked any more
 	res      ReadBackResult
+}
+
+// begin makes a look ready to note what it sees.
+func (l *look) begin() {
+	l.manifest, l.covered, l.strange, l.judged = map[string]map[string]string{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	l.res.Held = map[string]bool{}
 }
 
 func (l *look) flaw(path string, fault Fault, format string, args ...any) {
 	l.res.Flaws = append(l.res.Flaws, Flaw{path, fault, fmt.Sprintf(format, args...)})
 	l.strange[path] = true
+	l.judged[path] = l.judged[path] || fault == Missing || fault == Damaged
 }
 
 var manifestName = regexp.MustCompile(`^(tag)?manifest-([a-z0-9]+)\.txt$`)
 
 func (l *look) run(ctx context.Context) (ReadBackResult, error) {
-	l.manifest, l.covered, l.strange = map[string]map[string]string{}, map[string]bool{}, map[string]bool{}
+	l.begin()
 	var err error
 	if l.files, err = l.src.list(ctx); err != nil {
 		return l.res, err
@@ -155,7 +163,57 @@ func (l *look) run(ctx context.Context) (ReadBackResult, error) {
 			return l.res, err
 		}
 	}
-	return l.res, nil
+	return l.res, l.settled()
+}
+
+// settled makes sure that nothing is said of a bag one of whose files was passed
+// over: each that is listed or expected was hashed and is as it should be, or a
+// flaw says that it is missing or damaged.
+func (l *look) settled() error {
+	for _, name := range l.all() {
+		switch {
+		case isTagManifest(name) && !l.strange[name]: // what it lists was held against it, line by line
+			l.res.Held[name] = true
+		case isTagManifest(name), l.res.Held[name], l.judged[name]:
+		case l.covered[name] || l.sealed(name) != "":
+			return fmt.Errorf("%s: its bytes were not hashed, so nothing is said of this copy; please report it, this should never be", name)
+		}
+	}
+	return nil
+}
+
+// sealed is the SHA-512 that a file was sealed with, empty when that is not known.
+func (l *look) sealed(name string) string {
+	for _, p := range l.expected.Payload {
+		if p.Path == name {
+			return p.SHA512
+		}
+	}
+	return ""
+}
+
+// digests are those that the manifests have of a file. The payload, which may be
+// large, is held against the manifests of l.algorithms, if one of them lists it.
+// All else is held against every one: nothing but what it lists vouches for a
+// second tag manifest.
+func (l *look) digests(name string) map[string]string {
+	want, all := map[string]string{}, map[string]string{}
+	for a, listed := range l.manifest {
+		if d, ok := listed[name]; ok {
+			all[a] = d
+			if slices.Contains(l.algorithms, a) {
+				want[a] = d
+			}
+		}
+	}
+	if isPayload(name) && len(want) > 0 {
+		return want
+	}
+	return all
+}
+
+func isTagManifest(name string) bool {
+	return manifestName.MatchString(name) && strings.HasPrefix(name, "tag")
 }
 
 // all is every file listed or there, each once, sorted.
@@ -185,23 +243,20 @@ func (l *look) readFile(ctx context.Context, name string) error {
 		}
 		return nil
 	}
-	want := map[string]string{}
-	for _, a := range l.algorithms {
-		if d, ok := l.manifest[a][name]; ok {
-			want[a] = d
-		}
+	if isTagManifest(name) {
+		return nil // read with the bag's own files
 	}
-	if !l.covered[name] && !manifestName.MatchString(name) && (l.any == nil || strings.HasPrefix(name, payloadDir)) {
+	want, sealed := l.digests(name), l.sealed(name)
+	// Of a stranger's bag only the payload has to be listed, and its manifests
+	// need no tag manifest.
+	extra := !l.covered[name] && (l.any == nil || isPayload(name))
+	if extra {
 		l.flaw(name, Extra, "in no manifest")
 	}
-	var sealed string
-	for _, p := range l.expected.Payload {
-		if p.Path == name {
-			sealed = p.SHA512
-		}
-	}
-	if l.strange[name] || manifestName.MatchString(name) && strings.HasPrefix(name, "tag") {
-		return nil // reported, or read with the bag's own files
+	// Whatever else was said of a file, it is hashed if there is a digest to hold
+	// it against.
+	if l.judged[name] || extra && sealed == "" {
+		return nil
 	}
 	detail, err := l.hashFile(ctx, name, want, sealed)
 	if err == nil && detail != "" {
@@ -217,6 +272,8 @@ func (l *look) readFile(ctx context.Context, name string) error {
 	}
 	if detail != "" {
 		l.flaw(name, Damaged, "%s", detail)
+	} else {
+		l.res.Held[name] = len(want) > 0 || sealed != ""
 	}
 	l.res.Files++
 	return nil

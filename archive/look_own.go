@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,10 +53,13 @@ func (l *look) readOwnFiles(ctx context.Context) error {
 			payload++
 			perManifest[name] = map[string]bool{}
 		}
-		if name == TagManifest {
-			l.res.TagManifest = sum("sha512", body)
-			if want := l.expected.TagManifest; want != "" && want != l.res.TagManifest {
-				l.flaw(name, Damaged, "its SHA512 is %s, recorded was %s", l.res.TagManifest, want)
+		if m[1] == "tag" {
+			got, want := sum("sha512", body), l.sealed(name)
+			if name == TagManifest {
+				l.res.TagManifest, want = got, cmp.Or(l.expected.TagManifest, want)
+			}
+			if want != "" && want != got {
+				l.flaw(name, Damaged, "its SHA512 is %s, recorded was %s", got, want)
 			}
 		}
 		if l.manifest[m[2]] == nil {
@@ -91,6 +95,9 @@ func (l *look) readOwnFiles(ctx context.Context) error {
 			}
 		}
 	}
+	if l.any == nil {
+		l.tagManifestsAgree()
+	}
 	if l.any != nil {
 		l.tagManifestsList(perManifest)
 		if err := l.fetched(ctx, perManifest); err != nil {
@@ -98,6 +105,22 @@ func (l *look) readOwnFiles(ctx context.Context) error {
 		}
 	}
 	return l.bagInfo(ctx)
+}
+
+// tagManifestsAgree holds each tag manifest of ours to listing what another one
+// does: a line that is lost is not found by any digest.
+func (l *look) tagManifestsAgree() {
+	for _, name := range l.names() {
+		m := manifestName.FindStringSubmatch(name)
+		if m == nil || m[1] != "tag" || l.strange[name] {
+			continue
+		}
+		for file := range l.covered {
+			if !isPayload(file) && l.manifest[m[2]][file] == "" {
+				l.flaw(name, Malformed, "it does not list %.200q", file)
+			}
+		}
+	}
 }
 
 // tagManifestsList holds each tag manifest to what it must list: every payload

@@ -3,6 +3,7 @@ package archive_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha512"
 	"errors"
 	"fmt"
 	"io"
@@ -129,6 +130,86 @@ func TestFlaws(t *testing.T) {
 			if !slices.ContainsFunc(got.Flaws, func(f archive.Flaw) bool { return f.Path == c.path && f.Fault == c.want }) {
 				t.Errorf("%s, %s: want %s %s, got %v", c.name, how, c.path, c.want, got.Flaws)
 			}
+		}
+	}
+}
+
+// hexFlipped changes one digit of a manifest's first digest into another one, so
+// that it is a manifest still.
+func hexFlipped(b []byte) []byte {
+	b = bytes.Clone(b)
+	b[0] = "10"[b2i(b[0] == '1')]
+	return b
+}
+
+// What one flaw says of a file does not keep its bytes from being hashed: with a
+// stranger in the payload bag-info.txt counts another sum, and may be damaged all
+// the same.
+func TestEveryListedFileIsHashed(t *testing.T) {
+	for name, c := range map[string]struct {
+		damaged string
+		change  func([]byte) []byte
+		beside  string // a file that is put into the bag, too
+	}{
+		"bag-info.txt beside a stranger in the payload": {"bag-info.txt", func(b []byte) []byte { return bytes.Replace(b, []byte("2026"), []byte("2025"), 1) }, "data/extra.txt"},
+		"bag-info.txt with another Payload-Oxum":        {"bag-info.txt", func(b []byte) []byte { return bytes.Replace(b, []byte(".2\n"), []byte(".3\n"), 1) }, ""},
+		"a malformed bagit.txt":                         {"bagit.txt", func([]byte) []byte { return []byte("BagIt-Version: 0.97\n") }, ""},
+		"a junk manifest":                               {"manifest-sha512.txt", func([]byte) []byte { return []byte("junk") }, ""},
+		"the second manifest":                           {"manifest-sha256.txt", hexFlipped, ""},
+	} {
+		root, s, res := sentBag(t)
+		dir := filepath.Join(root, "mfzwizltorxgk", "v1")
+		path := filepath.Join(dir, c.damaged)
+		b, err := os.ReadFile(path)
+		if err == nil {
+			err = errors.Join(os.Remove(path), os.WriteFile(path, c.change(b), 0o644))
+		}
+		if err == nil && c.beside != "" {
+			err = os.WriteFile(filepath.Join(dir, c.beside), []byte("extra\n"), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for how, look := range map[string]func() (archive.ReadBackResult, error){
+			"read back": func() (archive.ReadBackResult, error) { return archive.ReadBack(t.Context(), s, expected(res)) },
+			"validate":  func() (archive.ReadBackResult, error) { return archive.Validate(t.Context(), s, "mfzwizltorxgk/v1") },
+			"folder":    func() (archive.ReadBackResult, error) { return archive.ValidateFolder(t.Context(), os.DirFS(dir)) },
+		} {
+			got, err := look()
+			if err != nil || !slices.ContainsFunc(got.Flaws, func(f archive.Flaw) bool { return f.Path == c.damaged && f.Fault == archive.Damaged }) {
+				t.Errorf("%s, %s: not called damaged: %v, %v", name, how, got.Flaws, err)
+			}
+			if got.Held[c.damaged] || !got.Held["data/image.iso"] {
+				t.Errorf("%s, %s: held are %v", name, how, got.Held)
+			}
+		}
+	}
+}
+
+// Nothing but the files that it lists vouches for the second tag manifest: a
+// digest of it that is wrong, and a line of it that is lost, are seen.
+func TestSecondTagManifest(t *testing.T) {
+	for name, change := range map[string]func([]byte) []byte{
+		"a digit flipped": hexFlipped,
+		"a line lost":     func(b []byte) []byte { return b[bytes.IndexByte(b, '\n')+1:] },
+	} {
+		root, s, res := sentBag(t)
+		path := filepath.Join(root, "mfzwizltorxgk", "v1", "tagmanifest-sha256.txt")
+		b, err := os.ReadFile(path)
+		if err == nil {
+			err = errors.Join(os.Remove(path), os.WriteFile(path, change(b), 0o644))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := archive.ReadBack(t.Context(), s, expected(res)); err != nil || len(got.Flaws) == 0 {
+			t.Errorf("%s: it passes: %+v, %v", name, got, err)
+		}
+		want := expected(res)
+		want.Payload = append(want.Payload, archive.Payload{Path: "tagmanifest-sha256.txt", Size: int64(len(b)), SHA512: fmt.Sprintf("%x", sha512.Sum512(b))})
+		got, err := archive.ReadBack(t.Context(), s, want)
+		if err != nil || !slices.ContainsFunc(got.Flaws, func(f archive.Flaw) bool { return f.Path == "tagmanifest-sha256.txt" && f.Fault == archive.Damaged }) {
+			t.Errorf("%s, its digest known: %v, %v", name, got.Flaws, err)
 		}
 	}
 }

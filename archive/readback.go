@@ -40,7 +40,10 @@ type ReadBackResult struct {
 	Files       int
 	Bytes       int64
 	TagManifest string // SHA-512 of tagmanifest-sha512.txt as it is stored
-	Flaws       []Flaw
+	// Held are the files whose bytes were hashed in this reading and found to be
+	// those that were listed or sealed.
+	Held  map[string]bool
+	Flaws []Flaw
 }
 
 // ReadBack reads every object of a stored bag, hashes it and holds it against

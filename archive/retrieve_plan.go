@@ -63,8 +63,8 @@ func (r *Retrieval) plan(ctx context.Context) error {
 // nil when it does not; flaws then say why, else what is there beside the bag.
 func planOf(ctx context.Context, c Copy, want Expected) (files []BagFile, flaws []Flaw, err error) {
 	want.Prefix = c.Prefix
-	l := look{src: storeSource{c.Store, c.Prefix}, algorithms: []string{"sha512", "sha256"}, expected: want,
-		manifest: map[string]map[string]string{}, covered: map[string]bool{}, strange: map[string]bool{}}
+	l := look{src: storeSource{c.Store, c.Prefix}, algorithms: []string{"sha512", "sha256"}, expected: want}
+	l.begin()
 	if l.files, err = l.src.list(ctx); err != nil {
 		return nil, nil, err
 	}

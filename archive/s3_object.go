@@ -55,6 +55,9 @@ func (s *S3) Put(ctx context.Context, key string, body []byte) error {
 // ErrExists. The answer to an earlier, successful Put may have been lost.
 func (s *S3) same(ctx context.Context, key string, body []byte) error {
 	info, err := s.head(ctx, "put", key)
+	if errors.Is(err, ErrNotFound) {
+		return s.refused(ctx, "put", key, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -52,19 +52,15 @@ func (s *S3) Supersede(ctx context.Context, from, to Copy, f BagFile, old string
 
 // mayTop refuses whatever could lose the version that is there.
 func (s *S3) mayTop(ctx context.Context, key, old string) error {
-	ok, err := s.Versioned(ctx)
+	now, err := s.Current(ctx, key)
 	if err != nil {
 		return err
 	}
-	if !ok || old == "" {
+	if now == "" || old == "" {
 		return &fault{store: s.cfg.Name, op: "supersede", key: key, kind: ErrUnversioned}
 	}
-	info, err := s.head(ctx, "supersede", key)
-	if err != nil {
-		return err
-	}
-	if info.VersionID != old {
-		return s.bad("supersede", key, fmt.Errorf("its current version is %q, the damaged one was %q: somebody else works on it", info.VersionID, old))
+	if now != old {
+		return s.bad("supersede", key, fmt.Errorf("its current version is %q, the damaged one was %q: somebody else works on it", now, old))
 	}
 	return nil
 }

@@ -210,6 +210,11 @@ func (u *s3Upload) Complete(ctx context.Context, crc uint64) (Info, error) {
 	if errors.Is(headErr, ErrNotFound) && name == "NoSuchUpload" {
 		return Info{}, &fault{store: u.s.cfg.Name, op: "complete", key: u.key, kind: ErrUploadGone}
 	}
+	if errors.Is(headErr, ErrNotFound) && status == http.StatusPreconditionFailed {
+		if err := u.s.refused(ctx, "complete", u.key, headErr); !errors.Is(err, ErrNotFound) || errors.Is(err, ErrMarked) {
+			return Info{}, err
+		}
+	}
 	if errors.Is(headErr, ErrNotFound) {
 		// Two that complete one upload at once can meet a moment without object.
 		return Info{}, &fault{store: u.s.cfg.Name, op: "complete", key: u.key, err: errors.New("the server took it and does not show it yet")}

@@ -19,6 +19,7 @@ type Holding struct {
 	VersionID string // empty without versioning
 	Size      int64
 	Marker    bool      // a delete marker: the object under it counts as deleted, and is not
+	Latest    bool      // of several versions, the one on top; set where the store keeps versions
 	Mode      string    // of its retention: GOVERNANCE, COMPLIANCE; empty for none
 	Until     time.Time // when its retention ends
 	LegalHold bool
@@ -45,32 +46,7 @@ func Holdings(ctx context.Context, store Store, prefix string) iter.Seq2[Holding
 func (s *S3) holdings(ctx context.Context, prefix string) iter.Seq2[Holding, error] {
 	return func(yield func(Holding, error) bool) {
 		locks := true
-		in := &s3.ListObjectVersionsInput{Bucket: s.bucket(), Prefix: s.full(prefix)}
-		for {
-			out, err := s.client.ListObjectVersions(ctx, in)
-			if err != nil {
-				yield(Holding{}, s.fail("list the versions of", prefix, err))
-				return
-			}
-			var page []Holding
-			add := func(key, id *string, size int64, marker bool) error {
-				full := aws.ToString(key)
-				if !strings.HasPrefix(full, *in.Prefix) {
-					return s.fail("list the versions of", prefix, fmt.Errorf("the server lists %.200q", full))
-				}
-				h := Holding{Key: full[len(*s.full("")):], VersionID: aws.ToString(id), Size: size, Marker: marker}
-				if h.VersionID == "null" {
-					h.VersionID = ""
-				}
-				page = append(page, h)
-				return nil
-			}
-			for _, v := range out.Versions {
-				err = errors.Join(err, add(v.Key, v.VersionId, aws.ToInt64(v.Size), false))
-			}
-			for _, m := range out.DeleteMarkers {
-				err = errors.Join(err, add(m.Key, m.VersionId, 0, true))
-			}
+		for page, err := range s.versions(ctx, prefix) {
 			if err != nil {
 				yield(Holding{}, err)
 				return
@@ -83,12 +59,50 @@ func (s *S3) holdings(ctx context.Context, prefix string) iter.Seq2[Holding, err
 					return
 				}
 			}
-			if !aws.ToBool(out.IsTruncated) {
+		}
+	}
+}
+
+// versions gives what ListObjectVersions says, page by page, in the order of the
+// keys.
+func (s *S3) versions(ctx context.Context, prefix string) iter.Seq2[[]Holding, error] {
+	return func(yield func([]Holding, error) bool) {
+		in := &s3.ListObjectVersionsInput{Bucket: s.bucket(), Prefix: s.full(prefix)}
+		for {
+			out, err := s.client.ListObjectVersions(ctx, in)
+			if err != nil {
+				yield(nil, s.fail("list the versions of", prefix, err))
+				return
+			}
+			var page []Holding
+			add := func(key, id *string, h Holding) error {
+				full := aws.ToString(key)
+				if !strings.HasPrefix(full, *in.Prefix) {
+					return s.fail("list the versions of", prefix, fmt.Errorf("the server lists %.200q", full))
+				}
+				h.Key, h.VersionID = full[len(*s.full("")):], aws.ToString(id)
+				if h.VersionID == nullVersion {
+					h.VersionID = ""
+				}
+				page = append(page, h)
+				return nil
+			}
+			for _, v := range out.Versions {
+				err = errors.Join(err, add(v.Key, v.VersionId, Holding{Size: aws.ToInt64(v.Size), Latest: aws.ToBool(v.IsLatest)}))
+			}
+			for _, m := range out.DeleteMarkers {
+				err = errors.Join(err, add(m.Key, m.VersionId, Holding{Marker: true, Latest: aws.ToBool(m.IsLatest)}))
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(page, nil) || !aws.ToBool(out.IsTruncated) {
 				return
 			}
 			if aws.ToString(out.NextKeyMarker) == "" || aws.ToString(out.NextKeyMarker) == aws.ToString(in.KeyMarker) &&
 				aws.ToString(out.NextVersionIdMarker) == aws.ToString(in.VersionIdMarker) {
-				yield(Holding{}, s.fail("list the versions of", prefix, errors.New("the server says that there is more and does not say where")))
+				yield(nil, s.fail("list the versions of", prefix, errors.New("the server says that there is more and does not say where")))
 				return
 			}
 			in.KeyMarker, in.VersionIdMarker = out.NextKeyMarker, out.NextVersionIdMarker

@@ -160,7 +160,9 @@ type RepairedAdded struct {
 	Key     string `json:"key"`
 	From    string `json:"from"`    // the store that it was brought from; empty when nothing was done
 	Damaged bool   `json:"damaged"` // what is there is another file, and was left as it is
-	Failed  string `json:"failed"`  // why it is not there, empty when it is
+	Lost    bool   `json:"lost"`    // no store that was looked at has the file as it was added
+	Unknown bool   `json:"unknown"` // the store could not be looked at, and nothing was done there
+	Failed  string `json:"failed"`  // why it is not there, or not known to be, empty when it is
 }
 
 // added brings a disc's added files to where they are missing, out of a store
@@ -182,34 +184,50 @@ func (r *repair) addedFile(ctx context.Context, f catalog.AddedFile) error {
 	key := catalog.AddedKey(f.CarrierID, f.SHA256)
 	var good archive.Store
 	var bad []RepairedAdded
+	var seen []string // what every store was found to have
 	for _, st := range r.cfg.Stores {
 		err := archive.HoldsFile(ctx, st, key, f.Size, f.SHA256)
+		out := RepairedAdded{Store: st.Name(), Key: key}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err == nil && good == nil:
-			good = st
 		case err == nil:
-		case r.cfg.To != "" && st.Name() != r.cfg.To:
+			if good == nil {
+				good = st
+			}
+			continue
 		case errors.Is(err, archive.ErrNotFound):
+			seen = append(seen, "missing in "+st.Name())
 			sent, err := r.cfg.Catalog.SentSeq(ctx, f.CarrierID, st.Name())
 			if err != nil {
 				return err
 			}
-			if sent >= f.Seq { // else it is on its way
-				bad = append(bad, RepairedAdded{Store: st.Name(), Key: key})
+			if sent < f.Seq { // it is on its way
+				continue
 			}
 		case errors.Is(err, archive.ErrExists):
-			bad = append(bad, RepairedAdded{Store: st.Name(), Key: key, Damaged: true,
-				Failed: "another file has its name, and nothing in a store is written over; an administrator must first move it away"})
+			seen = append(seen, "another file in "+st.Name())
+			out.Damaged = true
+			out.Failed = "another file has its name, and nothing in a store is written over; an administrator must first move it away"
+			if a, ok := archive.AsideOf(st); ok {
+				from, to := a.Aside(key, time.Now().UTC().Format(time.DateOnly))
+				out.Failed += ": " + from + " to " + to
+			}
 		default:
-			bad = append(bad, RepairedAdded{Store: st.Name(), Key: key, Failed: err.Error()})
+			seen = append(seen, "could not be looked at in "+st.Name())
+			out.Unknown, out.Failed = true, err.Error()
+		}
+		if r.cfg.To == "" || st.Name() == r.cfg.To {
+			bad = append(bad, out)
 		}
 	}
 	for _, out := range bad {
-		if out.Failed == "" && good == nil {
-			out.Failed = "no store gave it as it was added"
-		} else if out.Failed == "" {
+		switch {
+		case out.Unknown:
+		case good == nil:
+			out.Lost, out.Failed = true, lostWords(seen)
+		case out.Damaged:
+		default:
 			if err := r.addAgain(ctx, f, good, &out); err != nil {
 				return err
 			}
@@ -217,6 +235,16 @@ func (r *repair) addedFile(ctx context.Context, f catalog.AddedFile) error {
 		r.report.Added = append(r.report.Added, out)
 	}
 	return nil
+}
+
+// lostWords are for a file that no store has.
+func lostWords(seen []string) string {
+	words := "no store that could be looked at has this file as it was added (" + strings.Join(seen, ", ") + "), so that it cannot be brought back out of one. The disc's bags are not touched by that. "
+	if slices.ContainsFunc(seen, func(s string) bool { return strings.HasPrefix(s, "could not") }) {
+		return words + "Mend the way to the store that could not be looked at, and give the command again"
+	}
+	return words + "Keep what is there; if somebody still has the file, an administrator can put it into a store under this name, out of which it goes to the others; " +
+		"else a new picture is added with `ripstation photo`"
 }
 
 func (r *repair) addAgain(ctx context.Context, f catalog.AddedFile, from archive.Store, out *RepairedAdded) error {

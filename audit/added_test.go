@@ -141,6 +141,65 @@ func TestAddedFiles(t *testing.T) {
 	}
 }
 
+// When no store has a photo, that is what is said of it, and not that one need
+// only move something away; a store that cannot be looked at is unknown, and no
+// failure of the repair.
+func TestRepairOfAPhotoThatNoStoreHas(t *testing.T) {
+	spoil := func(b *bench, store string, f catalog.AddedFile) {
+		b.must(os.Remove(b.added(store, f)))
+		b.must(os.WriteFile(b.added(store, f), []byte("ruin"), 0o444))
+	}
+	for name, tc := range map[string]struct {
+		harm    func(b *bench, f catalog.AddedFile)
+		damaged int
+		words   []string
+	}{
+		"damaged in both": {func(b *bench, f catalog.AddedFile) { spoil(b, "shelf", f); spoil(b, "vault", f) }, 2,
+			[]string{"no store that could be looked at has this file", "another file in shelf, another file in vault", "`ripstation photo`"}},
+		"missing in both": {func(b *bench, f catalog.AddedFile) {
+			b.must(os.Remove(b.added("shelf", f)))
+			b.must(os.Remove(b.added("vault", f)))
+		}, 0, []string{"missing in shelf, missing in vault"}},
+		"damaged in one, missing in the other": {func(b *bench, f catalog.AddedFile) { spoil(b, "shelf", f); b.must(os.Remove(b.added("vault", f))) }, 1,
+			[]string{"another file in shelf, missing in vault"}},
+	} {
+		b := newBench(t)
+		id := b.disc(1)
+		f := b.give(id, "gone", "shelf", "vault")
+		tc.harm(b, f)
+		r := b.repair(id)
+		damaged := 0
+		for _, a := range r.Added {
+			if a.Damaged {
+				damaged++
+			}
+			if !a.Lost || a.Unknown || a.From != "" || strings.Contains(a.Failed, "must first move it away") {
+				t.Errorf("%s: %+v", name, a)
+			}
+			for _, w := range tc.words {
+				if !strings.Contains(a.Failed, w) {
+					t.Errorf("%s: %q does not say %q", name, a.Failed, w)
+				}
+			}
+		}
+		if len(r.Added) != 2 || damaged != tc.damaged {
+			t.Errorf("%s: %+v", name, r.Added)
+		}
+	}
+	b := newBench(t)
+	id := b.disc(1)
+	f := b.give(id, "kept", "shelf", "vault")
+	b.must(os.Rename(b.roots["shelf"], b.roots["shelf"]+".away"))
+	if r := b.repair(id); len(r.Added) != 1 || !r.Added[0].Unknown || r.Added[0].Lost || r.Added[0].Store != "shelf" || r.Added[0].Failed == "" {
+		t.Errorf("one away: %+v", r.Added)
+	}
+	b.must(os.Remove(b.added("vault", f)))
+	r := b.repair(id)
+	if len(r.Added) != 2 || !r.Added[0].Unknown || !r.Added[1].Lost || !strings.Contains(r.Added[1].Failed, "could not be looked at in shelf") || !strings.Contains(r.Added[1].Failed, "give the command again") {
+		t.Errorf("one away, one missing: %+v", r.Added)
+	}
+}
+
 // The photos of a withdrawn disc may be gone.
 func TestAddedFilesOfAWithdrawnDisc(t *testing.T) {
 	b := newBench(t)

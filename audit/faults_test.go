@@ -2,11 +2,13 @@ package audit
 
 import (
 	"crypto/sha512"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"ripstation/archive"
@@ -127,6 +129,142 @@ func TestFaults(t *testing.T) {
 				t.Errorf("a later light audit calls it well: %s", again.Summary())
 			}
 		})
+	}
+}
+
+// A stranger's file in a bag does not hide what is wrong with the bag's own: the
+// copy is not called read back, and is no source of another.
+func TestFaultBesideAStranger(t *testing.T) {
+	for _, c := range []struct{ damaged, beside string }{
+		{"bag-info.txt", "data/extra.txt"},
+		{"bag-info.txt", "metadata/extra.txt"},
+		{"metadata/sectors.map", "data/extra.txt"},
+		{"tagmanifest-sha256.txt", "data/extra.txt"},
+	} {
+		b := newBench(t)
+		id := b.disc(1)
+		b.replace(b.path("shelf", id, c.damaged), func(p []byte) []byte { p[0] = "ab"[map[bool]int{true: 1}[p[0] == 'a']]; return p })
+		b.must(os.WriteFile(b.path("shelf", id, c.beside), []byte("extra\n"), 0o644))
+		full := b.audit(true)
+		got := map[string]Code{}
+		for _, f := range full.Findings {
+			got[strings.TrimPrefix(f.Key, id+"/v1/")] = f.Code
+		}
+		if got[c.beside] != Untracked || full.Copies.ReadBack != 1 || full.Copies.Damaged != 1 || b.state("shelf", id).State != catalog.Damaged {
+			t.Errorf("%v: %v, %+v", c, full.Findings, full.Copies)
+		}
+		if c.damaged != "tagmanifest-sha256.txt" && got[c.damaged] != DigestDiffers {
+			t.Errorf("%v: %v", c, full.Findings)
+		}
+	}
+}
+
+// Whatever lies in a bag and is not of it is told, whatever its name: a file that
+// later bags may have, one that no key can name, one that is no regular file. A
+// write that was cut off leaves nothing in a bag, and is none of it.
+func TestStrangersInABag(t *testing.T) {
+	for name, tc := range map[string]struct {
+		make func(dir string) error
+		key  string // as it is told
+		what string
+	}{
+		"reads.log":      {write("metadata/reads.log"), "metadata/reads.log", ""},
+		"files.json":     {write("metadata/files.json"), "metadata/files.json", ""},
+		"hidden":         {write(".hidden"), ".hidden", "a file"},
+		"a newline":      {write("data/a\nb"), `data/a\nb`, "a file"},
+		"no UTF-8":       {write("data/\xff\x1b"), `data/\xff\x1b`, "a file"},
+		"a blank":        {write("metadata/a b"), "metadata/a b", "a file"},
+		"hidden folder":  {func(dir string) error { return os.MkdirAll(filepath.Join(dir, "data/.x/y"), 0o755) }, "data/.x", "a folder"},
+		"a link":         {func(dir string) error { return os.Symlink("image.iso", filepath.Join(dir, "data/link")) }, "data/link", "a symbolic link"},
+		"a pipe":         {func(dir string) error { return syscall.Mkfifo(filepath.Join(dir, "data/pipe"), 0o644) }, "data/pipe", "a named pipe"},
+		"cut-off upload": {write("../../.uploads/put-abc"), "", ""},
+		"set aside":      {write("../../.set-aside/2026-11-22/x"), "", ""},
+	} {
+		for _, known := range []bool{false, true} {
+			b := newBench(t)
+			var id string
+			if known && name != "files.json" {
+				id, _ = b.listed()
+			} else {
+				id = b.disc(1)
+			}
+			b.must(tc.make(filepath.Join(b.roots["shelf"], id, "v1")))
+			full := b.audit(true)
+			if full.Copies.ReadBack != 2 || full.CouldNotLook {
+				t.Errorf("%s: %+v, %v", name, full.Copies, full.Findings)
+			}
+			if tc.key == "" {
+				if len(full.Findings) != 0 {
+					t.Errorf("%s: %v", name, full.Findings)
+				}
+				continue
+			}
+			if len(full.Findings) != 1 || full.Findings[0].Code != Untracked || full.Findings[0].Key != id+"/v1/"+tc.key || !strings.Contains(full.Findings[0].Message, tc.what) {
+				t.Errorf("%s: %+v", name, full.Findings)
+			}
+			if light := b.audit(false); (known && name != "files.json" || tc.what != "") && len(light.Findings) != 1 {
+				t.Errorf("%s, light: %v", name, light.Findings)
+			}
+		}
+	}
+}
+
+// write makes a small file in a bag.
+func write(name string) func(dir string) error {
+	return func(dir string) error {
+		p := filepath.Join(dir, name)
+		return errors.Join(os.MkdirAll(filepath.Dir(p), 0o755), os.WriteFile(p, []byte("hi\n"), 0o644))
+	}
+}
+
+// What lies in the place of an object is told with it.
+func TestSomethingElseInPlaceOfAnObject(t *testing.T) {
+	for what, make := range map[string]func(path string) error{
+		"a folder":        func(p string) error { return os.Mkdir(p, 0o755) },
+		"a symbolic link": func(p string) error { return os.Symlink("/etc/hostname", p) },
+		"a named pipe":    func(p string) error { return syscall.Mkfifo(p, 0o644) },
+	} {
+		for inside, code := range map[string]Code{"data/image.iso": ObjectMissing, "metadata/sectors.map": TagFileMissing} {
+			b := newBench(t)
+			id := b.disc(1)
+			p := b.path("shelf", id, inside)
+			b.must(os.Remove(p))
+			b.must(make(p))
+			full := b.audit(true)
+			if len(full.Findings) != 1 || full.Findings[0].Code != code || full.Findings[0].Key != id+"/v1/"+inside || !strings.Contains(full.Findings[0].Message, what+" lies in its place") {
+				t.Errorf("%s: %+v", what, full.Findings)
+			}
+		}
+	}
+}
+
+// A copy is called read back only when every file that it has to hold was hashed,
+// or is told of: whatever a reader leaves out keeps those words away.
+func TestUnhashedIsNotReadBack(t *testing.T) {
+	s := &shelf{run: &run{}, name: "shelf"}
+	h := &held{HeldCopy: catalog.HeldCopy{Copy: catalog.Copy{Key: "x/v1/"}}}
+	want := expected{"data/image.iso": {Path: "data/image.iso"}, "metadata/record.json": {Path: "metadata/record.json"}}
+	all := func() map[string]bool {
+		m := map[string]bool{"data/image.iso": true}
+		for _, p := range tagFiles {
+			m[p] = true
+		}
+		return m
+	}
+	if p := s.unhashed(h, want, all(), nil); p != "" {
+		t.Errorf("%q was not hashed", p)
+	}
+	for p := range all() {
+		held := all()
+		delete(held, p)
+		if got := s.unhashed(h, want, held, nil); got != p {
+			t.Errorf("%q instead of %q", got, p)
+		}
+		for code, enough := range map[Code]bool{DigestDiffers: true, BagMalformed: true, TagFileMissing: true, Untracked: false, StoreChecksum: false} {
+			if got := s.unhashed(h, want, held, []Finding{s.finding(h, code, p, "")}); (got == "") != enough {
+				t.Errorf("%s with %s: %q", p, code, got)
+			}
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha512"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -100,6 +101,9 @@ func (s *shelf) look(ctx context.Context, h *held) error {
 	if s.withdrawn[h.CarrierID] && slices.ContainsFunc(v.findings, func(f Finding) bool { return oneOf(f.Code, ObjectMissing, TagFileMissing) }) {
 		return s.gone(ctx, h)
 	}
+	if err := s.strangers(ctx, h, &v); err != nil {
+		return err
+	}
 	if err := s.recordedChecksums(ctx, h, want, &v); err != nil {
 		return err
 	}
@@ -142,8 +146,9 @@ func (s *shelf) listed(h *held, want expected) (fs []Finding) {
 			fs = append(fs, s.finding(h, TagFileMissing, p, "it is not in the store's list"))
 		}
 	}
+	_, all := want[archive.TagManifest] // the catalog knows every file of the bag
 	for p := range h.objects {
-		if _, ok := want[p]; !ok && !slices.Contains(tagFiles, p) && !slices.Contains(laterFiles, p) {
+		if _, ok := want[p]; !ok && !slices.Contains(tagFiles, p) && (all || !slices.Contains(laterFiles, p)) {
 			fs = append(fs, s.finding(h, Untracked, p, "it lies in the bag and is not of it"))
 		}
 	}
@@ -189,35 +194,72 @@ func (s *shelf) readAll(ctx context.Context, h *held, want expected, v *verdict)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	v.findings = append(v.findings, s.flaws(h, want, res.Flaws, v.findings)...)
+	v.findings = append(v.findings, s.flaws(h, want, res, v.findings)...)
 	if err != nil {
 		v.unknown = err.Error()
+		return nil
+	}
+	if p := s.unhashed(h, want, res.Held, v.findings); p != "" {
+		v.unknown = fmt.Sprintf("not every byte of %s was held against a digest, so it is not called read back; run `ripstation verify %.8s` again", h.key(p), h.CarrierID)
 		return nil
 	}
 	v.tier = ReadBack
 	return nil
 }
 
-// flaws makes findings of what a full read saw, without those that only follow
-// from what is told already.
-func (s *shelf) flaws(h *held, want expected, flaws []archive.Flaw, before []Finding) (fs []Finding) {
-	told, payload := map[string]bool{}, false
-	for _, f := range before {
-		if f.Code != StoreChecksum {
-			told[f.Key] = true
-			payload = payload || strings.HasPrefix(f.Key, h.key("data")+"/")
+// unhashed is a file that the bag has to hold, was not hashed and found right in
+// this very look, and is not told of by a finding either; empty when there is
+// none. Only then may a copy be called read back.
+func (s *shelf) unhashed(h *held, want expected, hashed map[string]bool, findings []Finding) string {
+	for _, p := range slices.Sorted(maps.Keys(want)) {
+		if !hashed[p] && !toldOf(findings, h.key(p)) {
+			return p
 		}
 	}
-	for _, flaw := range flaws {
+	for _, p := range tagFiles {
+		if !hashed[p] && !toldOf(findings, h.key(p)) {
+			return p
+		}
+	}
+	return ""
+}
+
+// toldOf: a finding says that something is wrong with the bytes under the key.
+func toldOf(findings []Finding, key string) bool {
+	return slices.ContainsFunc(findings, func(f Finding) bool { return f.Key == key && !oneOf(f.Code, StoreChecksum, Untracked) })
+}
+
+// flaws makes findings of what a full read saw, without those that only follow
+// from what is told already.
+func (s *shelf) flaws(h *held, want expected, res archive.ReadBackResult, before []Finding) (fs []Finding) {
+	told, strangers, payload := map[string]bool{}, map[string]bool{}, false
+	for _, f := range before {
+		switch f.Code {
+		case StoreChecksum:
+			continue
+		case Untracked:
+			strangers[f.Key] = true
+		default:
+			told[f.Key] = true
+		}
+		payload = payload || strings.HasPrefix(f.Key, h.key("data")+"/")
+	}
+	for _, flaw := range res.Flaws {
+		key := h.key(flaw.Path)
 		_, known := want[flaw.Path]
 		switch {
-		case told[h.key(flaw.Path)]:
-		case flaw.Fault == archive.Extra && (known || slices.Contains(tagFiles, flaw.Path) || slices.Contains(laterFiles, flaw.Path)):
-			// It is of the bag; the manifest that lists it is what is damaged.
-		case flaw.Fault == archive.Malformed && payload && strings.Contains(flaw.Detail, "Payload-Oxum"):
-			// The payload is not what it was, so its sum is another.
+		case told[key], flaw.Fault == archive.Extra && strangers[key]:
+		case flaw.Fault == archive.Extra && res.Held[flaw.Path]:
+			// It is what was sealed; the manifest that should list it is what is
+			// damaged.
+		case flaw.Fault == archive.Extra && (known || slices.Contains(tagFiles, flaw.Path)):
+			fs = append(fs, s.finding(h, BagMalformed, flaw.Path, "no manifest lists it, so that nothing says what it has to hold"))
+		case flaw.Fault == archive.Malformed && payload && flaw.Path == "bag-info.txt" && strings.Contains(flaw.Detail, "Payload-Oxum"):
+			// The payload is not what it was, so its sum is another. That this file
+			// is the one that was sealed, its digest says.
 		default:
 			fs = append(fs, s.finding(h, codeOf(flaw), flaw.Path, flaw.Detail))
+			told[key] = told[key] || flaw.Fault != archive.Extra
 		}
 	}
 	return fs

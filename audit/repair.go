@@ -30,11 +30,15 @@ type Superseded struct {
 	New  string `json:"new_version_id"`
 }
 
-// Move is what a person has to do with a damaged object.
+// Move is what a person has to do with what is in the way of a file.
 type Move struct {
 	Path string `json:"path"`
 	From string `json:"from"`
-	To   string `json:"to"`
+	To   string `json:"to"`   // empty when nothing is to be moved
+	What string `json:"what"` // "damaged", or what lies there and is no object: "a folder"
+	// Marker is the version id of a delete marker that lies on the object and is
+	// to be removed; empty where something is to be moved.
+	Marker string `json:"marker"`
 }
 
 // Repaired is what was done to one copy.
@@ -42,15 +46,18 @@ type Repaired struct {
 	Store      string       `json:"store"`
 	Key        string       `json:"key"`
 	Version    int          `json:"version"`
-	From       string       `json:"from"` // the store of the copy that it was made good from
+	From       string       `json:"from"` // the store of the copy that it was made good from; several if one gave a part only
 	Sent       []string     `json:"sent"` // files that were missing
 	Superseded []Superseded `json:"superseded"`
-	// MoveAway is set when nothing was done, since what is damaged must first
-	// be moved by somebody who may.
-	MoveAway []Move      `json:"move_away"`
-	Refused  string      `json:"refused"` // why nothing could be done; empty when it could
-	Failed   string      `json:"failed"`  // what did not work; empty when all did
-	After    *CopyReport `json:"after"`   // what a full read says of it now
+	// MoveAway is set when it did not come to its end, since what is in the way must
+	// first be moved or removed by somebody who may.
+	MoveAway []Move `json:"move_away"`
+	// PassedOver says which copies, read in full and found whole a moment before,
+	// gave other bytes when they were to be the source.
+	PassedOver []string    `json:"passed_over"`
+	Refused    string      `json:"refused"` // why nothing could be done; empty when it could
+	Failed     string      `json:"failed"`  // what did not work; empty when all did
+	After      *CopyReport `json:"after"`   // what a full read says of it now
 }
 
 // Whole is true when the copy was read in full after the repair, and is as it
@@ -151,10 +158,10 @@ func (r *repair) image(ctx context.Context, version int) error {
 		bad = append(bad, CopyReport{Store: r.cfg.To, Key: fmt.Sprintf("%s/v%d/", r.cfg.CarrierID, version), CarrierID: r.cfg.CarrierID, Version: version})
 	}
 	for _, c := range bad {
-		out := Repaired{Store: c.Store, Key: c.Key, Version: version, Sent: []string{}, Superseded: []Superseded{}, MoveAway: []Move{}}
+		out := Repaired{Store: c.Store, Key: c.Key, Version: version, Sent: []string{}, Superseded: []Superseded{}, MoveAway: []Move{}, PassedOver: []string{}}
 		if len(good) == 0 {
 			out.Refused = "no copy of this image was read in full and found as it was sealed: " + r.whatIsThere(version)
-		} else if err := r.copy(ctx, c, good[0], &out); err != nil {
+		} else if err := r.copy(ctx, c, good, &out); err != nil {
 			return err
 		}
 		r.report.Copies = append(r.report.Copies, out)
@@ -173,12 +180,14 @@ func (r *repair) whatIsThere(version int) string {
 	return strings.Join(words, "; ")
 }
 
-// copy makes one copy good out of another. What goes wrong with the stores
+// copy makes one copy good out of the others. What goes wrong with the stores
 // stands in out; an error is one of the catalog, or the end of ctx.
-func (r *repair) copy(ctx context.Context, bad, good CopyReport, out *Repaired) error {
-	m := mending{to: archive.Copy{Store: r.store(bad.Store), Prefix: strings.TrimSuffix(bad.Key, "/")},
-		from: archive.Copy{Store: r.store(good.Store), Prefix: strings.TrimSuffix(good.Key, "/")}, out: out}
-	out.From = good.Store
+func (r *repair) copy(ctx context.Context, bad CopyReport, good []CopyReport, out *Repaired) error {
+	m := mending{to: archive.Copy{Store: r.store(bad.Store), Prefix: strings.TrimSuffix(bad.Key, "/")}, out: out}
+	var sources []archive.Copy
+	for _, c := range good {
+		sources = append(sources, archive.Copy{Store: r.store(c.Store), Prefix: strings.TrimSuffix(c.Key, "/")})
+	}
 	if m.to.Store == nil {
 		out.Refused = "the configuration names no store " + bad.Store
 		return nil
@@ -188,10 +197,7 @@ func (r *repair) copy(ctx context.Context, bad, good CopyReport, out *Repaired) 
 		out.Refused = fmt.Sprintf("what the copy has to hold is not known: %v", err)
 		return nil
 	}
-	work, err := m.plan(ctx, bad, want)
-	if err == nil && out.Refused == "" && len(out.MoveAway) == 0 {
-		err = m.do(ctx, work)
-	}
+	err = m.outOf(ctx, sources, bad, want)
 	if ctx.Err() != nil && len(out.Sent)+len(out.Superseded) == 0 {
 		return ctx.Err()
 	}
@@ -234,6 +240,9 @@ func (r *repair) note(ctx context.Context, bad CopyReport, out *Repaired) error 
 	for _, s := range out.Superseded {
 		words = append(words, fmt.Sprintf("%s was damaged: version %s was put on top of version %s", s.Path, s.New, s.Old))
 		e.Objects = append(e.Objects, bag+"/"+s.Path)
+	}
+	for _, p := range out.PassedOver {
+		words = append(words, "a copy was passed over: "+p)
 	}
 	if out.Failed != "" {
 		e.Outcome = catalog.EventFail

@@ -217,6 +217,20 @@ func TestPhotos(t *testing.T) {
 	if a := run("audit", "--full"); a.code != exitDone {
 		t.Errorf("exit %d\n%s", a.code, a.out)
 	}
+	// A store that is away is no failure of the repair, with a photo neither.
+	away := filepath.Join(dir, "second")
+	if err := os.Rename(away, away+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if a := run("repair", id[:8]); a.code != exitBlind || !strings.Contains(a.out, "NOTHING DONE: not every copy could be read") || strings.Contains(a.out, "NOT REPAIRED") || !strings.Contains(a.out, sum+": UNKNOWN: ") {
+		t.Errorf("a store away: exit %d\n%s%s", a.code, a.out, a.talk)
+	}
+	if err := os.Rename(away+".away", away); err != nil {
+		t.Fatal(err)
+	}
+	if a := run("repair", id[:8]); a.code != exitDone || !strings.Contains(a.out, "nothing to repair") {
+		t.Errorf("back again: exit %d\n%s%s", a.code, a.out, a.talk)
+	}
 	// Wrong in one store: the other one gives it; wrong in both: nothing is given.
 	for i, store := range []string{"store", "second"} {
 		p := filepath.Join(dir, store, id, "added", sum)
@@ -229,6 +243,9 @@ func TestPhotos(t *testing.T) {
 		if want := []int{exitDone, exitFindings}[i]; a.code != want || i == 1 && exists(filepath.Join(out, sum+".jpg")) {
 			t.Errorf("wrong in %d: exit %d\n%s%s", i+1, a.code, a.out, a.talk)
 		}
+	}
+	if a := run("repair", id[:8]); a.code != exitFindings || strings.Count(a.out, "NOT REPAIRED: no store that could be looked at has this file as it was added") != 2 || strings.Contains(a.out, "must first move it away") {
+		t.Errorf("wrong in both: exit %d\n%s%s", a.code, a.out, a.talk)
 	}
 	if a := run("restore", id[:8], filepath.Join(dir, "third")); a.code != exitFindings || !strings.Contains(a.talk, "an added file is not there") {
 		t.Errorf("exit %d\n%s%s", a.code, a.out, a.talk)

@@ -24,7 +24,8 @@ func (a *app) repairVerb() *cobra.Command {
 what is missing elsewhere is sent again out of it. What is damaged is left as it
 is, and gets a new version on top in a bucket that keeps the old one; in other
 stores nothing is done, and what an administrator must move away first is
-printed. Afterwards the copy is read in full. It refuses when no copy is good.
+printed; so it is when something else lies in a file's place, or a delete marker
+on it that the server puts nothing on top of. Afterwards the copy is read in full. It refuses when no copy is good.
 
 With --to STORE only that store's copy is made good; it may be a store that has no
 copy yet. With --all-damaged it goes through every disc that the catalog has a
@@ -150,6 +151,9 @@ func repairCode(r audit.RepairReport) int {
 		}
 	}
 	for _, c := range r.Copies {
+		if len(c.PassedOver) > 0 {
+			worse(exitFindings)
+		}
 		switch {
 		case c.Whole():
 		case c.Failed != "":
@@ -162,7 +166,9 @@ func repairCode(r audit.RepairReport) int {
 	}
 	for _, f := range r.Added {
 		switch {
-		case f.Damaged:
+		case f.Unknown:
+			worse(exitBlind)
+		case f.Damaged, f.Lost:
 			worse(exitFindings)
 		case f.Failed != "":
 			worse(exitFailed)
@@ -177,13 +183,16 @@ func repairCode(r audit.RepairReport) int {
 
 // nothingDone says why no copy was touched. That nothing is to be repaired may
 // be said only of copies that were all read.
-func nothingDone(each []audit.CopyReport) string {
+func nothingDone(each []audit.CopyReport, added []audit.RepairedAdded) string {
 	states := map[catalog.CopyState]bool{}
 	for _, c := range each {
 		states[c.State] = true
 	}
+	if len(added) > 0 { // none of them could be looked at
+		states[catalog.Unknown] = true
+	}
 	switch {
-	case len(each) == 0:
+	case len(each) == 0 && len(added) == 0:
 		return "NOTHING DONE: the catalog has no copy of it"
 	case states[catalog.Unknown]:
 		return "NOTHING DONE: not every copy could be read"
@@ -195,6 +204,37 @@ func nothingDone(each []audit.CopyReport) string {
 	return "nothing to repair"
 }
 
+// asksAdministrator tells an administrator what to do about what keeps a copy from being
+// repaired.
+func asksAdministrator(moves []audit.Move) string {
+	words := ""
+	for _, m := range moves {
+		if m.Marker != "" {
+			continue
+		}
+		if words == "" {
+			words = "NOT REPAIRED, NEEDS YOU: nothing in this store is written over or deleted, and no earlier version of it would be kept. An administrator must first move away what is in the way:\n"
+		}
+		words += fmt.Sprintf("    %s\n      to %s\n", one(m.From), one(m.To))
+		if m.What != "damaged" {
+			words += fmt.Sprintf("      (%s lies in the place of the file)\n", one(m.What))
+		}
+	}
+	first := true
+	for _, m := range moves {
+		if m.Marker == "" {
+			continue
+		}
+		if first {
+			words += "NOT REPAIRED, NEEDS YOU: somebody has deleted objects: delete markers lie on them, the server did not take them again on top of that, and nothing is deleted by ripstation. " +
+				"An administrator must first remove these markers, each by its version id, and nothing else:\n"
+			first = false
+		}
+		words += fmt.Sprintf("    %s\n      delete marker, version id %s\n", one(m.From), one(m.Marker))
+	}
+	return words
+}
+
 // printRepair says what was found and what was done.
 func (a *app) printRepair(r audit.RepairReport) error {
 	fmt.Fprintf(a.out, "%s\n", short(r.CarrierID))
@@ -203,7 +243,10 @@ func (a *app) printRepair(r audit.RepairReport) error {
 	}
 	for _, f := range r.Added {
 		words := "brought back from " + one(f.From)
-		if f.Failed != "" {
+		switch {
+		case f.Unknown:
+			words = "UNKNOWN: could not be looked at: " + one(f.Failed)
+		case f.Failed != "":
 			words = "NOT REPAIRED: " + one(f.Failed)
 		}
 		if _, err := fmt.Fprintf(a.out, "%s %s: %s\n", one(f.Store), one(f.Key), words); err != nil {
@@ -213,11 +256,11 @@ func (a *app) printRepair(r audit.RepairReport) error {
 	if err := a.printRepairedEvents(r); err != nil {
 		return err
 	}
-	if len(r.Copies) == 0 && len(r.Added)+len(r.Events) > 0 {
-		return nil
+	if len(r.Copies) == 0 && (len(r.Events) > 0 || slices.ContainsFunc(r.Added, func(f audit.RepairedAdded) bool { return !f.Unknown })) {
+		return nil // told by these
 	}
 	if len(r.Copies) == 0 {
-		_, err := fmt.Fprintln(a.out, nothingDone(r.Before.Each))
+		_, err := fmt.Fprintln(a.out, nothingDone(r.Before.Each, r.Added))
 		return err
 	}
 	for _, c := range r.Copies {
@@ -226,11 +269,10 @@ func (a *app) printRepair(r audit.RepairReport) error {
 		case c.Refused != "":
 			what += "NOT REPAIRED: " + one(c.Refused) + "\n  -> `ripstation restore " + short(r.CarrierID) + " DIR` still gives the whole bag if each of its files is right in some copy"
 		case len(c.MoveAway) > 0:
-			what += "NOT REPAIRED, NEEDS YOU: this store does not keep earlier versions, and nothing in it is written over. An administrator must first move away what is damaged:\n"
-			for _, m := range c.MoveAway {
-				what += fmt.Sprintf("    %s\n      to %s\n", one(m.From), one(m.To))
+			if len(c.Sent) > 0 {
+				what += fmt.Sprintf("from the copy in %s: sent %s; ", one(c.From), one(strings.Join(c.Sent, ", ")))
 			}
-			what += "  -> then run `ripstation repair " + short(r.CarrierID) + "` again, which sends them anew"
+			what += asksAdministrator(c.MoveAway) + "  -> then run `ripstation repair " + short(r.CarrierID) + "` again, which sends what is missing then"
 		default:
 			var did []string
 			if len(c.Sent) > 0 {
@@ -245,6 +287,9 @@ func (a *app) printRepair(r audit.RepairReport) error {
 				did = append(did, "nothing of it was missing or damaged when it was read again")
 			}
 			what += fmt.Sprintf("from the copy in %s: %s", one(c.From), one(strings.Join(did, "; ")))
+			for _, p := range c.PassedOver {
+				what += "; PASSED OVER, run `ripstation verify " + short(r.CarrierID) + "`: " + one(p)
+			}
 			if c.Failed != "" {
 				what += "; FAILED: " + one(c.Failed)
 			}
