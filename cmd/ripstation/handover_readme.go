@@ -60,7 +60,7 @@ archives.
 			line("image", missingWords(g.image.State, g.image.Missing))
 		}
 		if g.guarded() {
-			line("access", string(g.access))
+			line("access", g.accessWords())
 		}
 		line("SHA-512", g.sha512)
 		if g.sealed {
