@@ -67,6 +67,19 @@ func (p *parcel) write(ctx context.Context, w io.Writer) error {
 	return pack.Close()
 }
 
+// stream packs everything to stdout. What was begun there cannot be begun anew:
+// that it is not whole has an exit code of its own, since 4 is what a whole one
+// has that one copy was found damaged for.
+func (p *parcel) stream(ctx context.Context) error {
+	err := p.write(ctx, p.app.raw)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return &failure{exitFailed, &web.Error{Code: web.CodeFailed, Err: err,
+		Message: fmt.Sprintf("%v; what went to stdout is not whole, and breaks off in the middle of a file", err),
+		Hint:    "throw away what came, and pack into a file: that begins anew with another copy when one gives wrong bytes"}}
+}
+
 // file makes the file: under another name until it was read back.
 func (p *parcel) file(ctx context.Context) (err error) {
 	name, err := filepath.Abs(p.in.file())
@@ -183,6 +196,9 @@ func (p *parcel) check(ctx context.Context, f *os.File) error {
 
 // failed gives a failure its exit code.
 func (p *parcel) failed(ctx context.Context, err error) error {
+	if f := (*failure)(nil); errors.As(err, &f) {
+		return err
+	}
 	for _, g := range p.discs {
 		if errors.Is(err, archive.ErrNotWhole) || errors.Is(err, archive.ErrNoCopy) {
 			if len(faultsOf(g.Uses())) > 0 {

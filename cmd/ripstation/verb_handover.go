@@ -47,8 +47,10 @@ configuration, and a README.txt that says what it is and how to check it. Nothin
 is compressed. Every byte is held against its digest as it passes, and a file is
 read once more when it is done; until then its name ends in ".incomplete".
 
-With "-" in place of a file it is written to stdout: then only the exit code says
-that it is whole.
+With "-" in place of a file it is written to stdout. When a copy then turns out to
+give wrong bytes there is no going back: what came out breaks off in the middle of a
+file, which tar and unzip complain of, and the exit code is 1. With 0, 3 and 4 all of
+it came, and is whole.
 
 A disc whose access is restricted or closed (ripstation annotate --access) is given
 away on somebody's word alone: --authority says whose, and the event keeps it. With
@@ -57,7 +59,8 @@ read, --authority is needed.
 
 The exit code is 3 when sectors of a disc are missing, which README.txt says too, 4
 when a copy was found damaged, 5 when no copy of a disc could be read. In the last
-case, and whenever it fails, no file is left.`,
+case, and whenever it fails, no file is left. Of what was begun on stdout and is not
+whole it is 1, whatever was the matter.`,
 		Example: "  ripstation handover k3v7x2ma --zip /srv/out/maps.zip\n  ripstation handover k3v7x2ma 7qhd2k5c --tar - > maps.tar",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 || slices.Contains(args, "") {
@@ -152,7 +155,7 @@ func (a *app) handover(ctx context.Context, ids []string, in handing) error {
 	var done func()
 	p.progress, done = a.bytesBar(in.file())
 	if in.file() == "-" {
-		err = p.write(ctx, a.raw)
+		err = p.stream(ctx)
 	} else {
 		err = p.file(ctx)
 	}
