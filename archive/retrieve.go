@@ -63,6 +63,9 @@ var ErrUnread = errors.New("no copy can be read")
 // goroutine.
 type Retrieval struct {
 	Files []BagFile // what the bag consists of, payload last
+	// Beside are bytes that the caller will put beside the restored bag, and that
+	// there has to be room for, too.
+	Beside int64
 
 	want   Expected
 	opts   RetrieveOptions

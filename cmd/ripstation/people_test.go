@@ -230,7 +230,7 @@ func TestPhotos(t *testing.T) {
 			t.Errorf("wrong in %d: exit %d\n%s%s", i+1, a.code, a.out, a.talk)
 		}
 	}
-	if a := run("restore", id[:8], filepath.Join(dir, "third")); a.code != exitFindings || !strings.Contains(a.talk, "an added file is not there") {
+	if a := run("restore", id[:8], filepath.Join(dir, "third")); a.code != exitFindings || !strings.Contains(a.talk, "a file that people added cannot be had") {
 		t.Errorf("exit %d\n%s%s", a.code, a.out, a.talk)
 	}
 	if a := run("handover", id[:8], "--tar", filepath.Join(dir, "p.tar")); a.code != exitFindings || !exists(filepath.Join(dir, "p.tar")) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -172,6 +173,11 @@ func (b *bags) restore(ctx context.Context, id, dir string, in restoring, progre
 	if res.Missing == nil {
 		res.Missing = []disc.Extent{}
 	}
+	files, err := b.added(ctx, g, in.from)
+	if err != nil {
+		return res, err
+	}
+	g.Beside = roomForAdded(files, res.Folder)
 	got, err := g.Restore(ctx, dir, g.name, progress)
 	res.Files, res.Bytes, res.Kept, res.Already, res.Copies = got.Files, got.Bytes, got.Kept, got.AlreadyThere, usedCopies(g.Uses())
 	if err != nil {
@@ -193,15 +199,38 @@ func (b *bags) restore(ctx context.Context, id, dir string, in restoring, progre
 	case g.image.State != catalog.Complete:
 		res.ExitCode = exitMissing
 	}
-	names, code, err := b.restoreAdded(ctx, g, res.Folder, in.from)
+	// The bag is there now, whatever becomes of the rest.
+	lost := b.tellRestored(ctx, g, res, in)
+	names, code, err := b.restoreAdded(ctx, g, files, res.Folder, in.from)
 	res.Added = names
 	if severity(code) > severity(res.ExitCode) {
 		res.ExitCode = code
 	}
-	if err != nil || got.AlreadyThere {
-		return res, err
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("the bag lies in %s, whole, and not all that people added beside it: %w; when that is mended, give the command again", res.Folder, err)
 	}
-	return res, b.handedOut(ctx, g, web.HandedOut{How: "restored into " + res.Folder, Operator: operator(in.operator, b.cfg)})
+	return res, errors.Join(err, lost)
+}
+
+// tellRestored has the catalog remember where a bag went. Of one that was there
+// already it knows that, unless the run that brought it was stopped.
+func (b *bags) tellRestored(ctx context.Context, g *bag, r restored, in restoring) error {
+	h := web.HandedOut{How: "restored into " + r.Folder, Operator: operator(in.operator, b.cfg)}
+	if r.Already && g.catalogue {
+		v, err := b.local.cat.Show(ctx, g.id)
+		if err != nil && !errors.Is(err, catalog.ErrDamaged) {
+			return fault(err)
+		}
+		later := h.How + ", which was found there whole"
+		if slices.ContainsFunc(v.Events, func(e catalog.Event) bool {
+			return e.Type == catalog.EventDissemination && slices.Contains(e.Objects, strings.TrimSuffix(bagKey(g.id, g.version), "/")) &&
+				(strings.HasPrefix(e.Detail, h.How+";") || strings.HasPrefix(e.Detail, later+";"))
+		}) {
+			return nil
+		}
+		h.How = later
+	}
+	return b.handedOut(ctx, g, h)
 }
 
 // line tells a person of a disc that was restored.

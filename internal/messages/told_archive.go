@@ -60,7 +60,7 @@ var ofLooking = []remedy{
 var ofBringingBack = []remedy{
 	{"…: not all of its added files are known: …",
 		"the catalog is damaged there", "Keep the catalog as it is, and work from a backup."},
-	{"…: an added file is not there: …",
+	{"…: a file that people added cannot be had: …",
 		"a photo could not be read from any store", "`ripstation audit`, then `ripstation repair ID`."},
 	{"…: the catalog is damaged there: the bag is held against what it still tells, and against its own manifests",
 		"", "Keep the catalog as it is, and work from a backup."},
