@@ -584,6 +584,14 @@ func TestHandover(t *testing.T) {
 				}
 			}
 			tool(t, in, "sh", "-c", command)
+			// A line that is damaged itself is not passed over.
+			tag := filepath.Join(in, d.Folder, archive.TagManifest)
+			was := fileText(t, tag)
+			put(t, "X"+was[1:], tag)
+			if said, err := exec.Command("sh", "-c", "cd "+shellWord(in)+" && "+command).CombinedOutput(); err == nil {
+				t.Errorf("a line of %s is damaged:\n%s", archive.TagManifest, said)
+			}
+			put(t, was, tag)
 			if !strings.Contains(readme, d.ID) || strings.HasPrefix(d.Folder, "-") || strings.EqualFold(d.Folder, "readme.txt") {
 				t.Errorf("%q\n%s", d.Folder, readme)
 			}
@@ -650,14 +658,14 @@ func TestHandover(t *testing.T) {
 	}
 	// To stdout there is no going back: it is not said to be whole, and does not
 	// look so either.
-	for kind, look := range map[string][]string{"tar": {"tar", "-tf"}, "zip": {"unzip", "-tq"}} {
+	for kind, look := range map[string][]string{"tar": {"tar", "-xOf"}, "zip": {"unzip", "-tq"}} {
 		a := s.run(t, "handover", first.ID, second.ID, "--"+kind, "-")
 		if a.code != exitFailed || len(a.out) < 1000*2048 || !strings.Contains(a.talk, "what went to stdout is not whole") || !strings.Contains(a.talk, "pack into a file") {
 			t.Errorf("damaged, to stdout: exit %d\n%s", a.code, a.talk)
 		}
 		put(t, a.out, out, "cut."+kind)
 		if said, err := exec.Command(look[0], look[1], filepath.Join(out, "cut."+kind)).CombinedOutput(); err == nil {
-			t.Errorf("%s finds nothing wrong with it:\n%s", look[0], said)
+			t.Errorf("%s finds nothing wrong with it: %d bytes", look[0], len(said))
 		}
 	}
 }

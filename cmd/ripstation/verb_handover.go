@@ -49,8 +49,8 @@ read once more when it is done; until then its name ends in ".incomplete".
 
 With "-" in place of a file it is written to stdout. When a copy then turns out to
 give wrong bytes there is no going back: what came out breaks off in the middle of a
-file, which tar and unzip complain of, and the exit code is 1. With 0, 3 and 4 all of
-it came, and is whole.
+file, which tar and unzip complain of when they unpack it, and the exit code is 1.
+With 0, 3 and 4 all of it came, and is whole.
 
 A disc whose access is restricted or closed (ripstation annotate --access) is given
 away on somebody's word alone: --authority says whose, and the event keeps it. With
