@@ -240,7 +240,7 @@ func (s *restore) file(ctx context.Context, f BagFile) (err error) {
 	s.step(kept)
 	for tries := 0; !whole; tries++ {
 		if tries > 2*len(s.copies)+1 {
-			return fmt.Errorf("%s: %w", f.Path, ErrNoCopy)
+			return s.noCopy(f.Path)
 		}
 		if err := out.Truncate(kept); err != nil {
 			return err

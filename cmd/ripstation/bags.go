@@ -93,6 +93,7 @@ type bag struct {
 	catalogue bool   // the catalog knows the disc
 	told      int    // events in the bag's own record; as far as that was read
 	unsure    string // why its access is not known; empty when it is
+	withdrawn string // that the disc is, since when and on whose word; empty when it is not
 }
 
 // missing is how many sectors of the disc the image has not got.
@@ -139,7 +140,7 @@ func (b *bags) recorded(ctx context.Context, id string, version int, from string
 	if version < 1 || version > v.Image.Version {
 		return nil, usage("--version %d: disc %s has images 1 to %d", version, id, v.Image.Version)
 	}
-	g := &bag{id: id, version: version, label: v.Label, item: text(v.Item), access: v.Access, name: b.names.of(fieldsOf(v, version), v.Image.Version), catalogue: true}
+	g := &bag{id: id, version: version, label: v.Label, item: text(v.Item), access: v.Access, name: b.names.of(fieldsOf(v, version), v.Image.Version), catalogue: true, withdrawn: withdrawnWords(v)}
 	record, noRecord := b.local.cat.Record(ctx, id, version)
 	if noRecord == nil {
 		var rec catalog.Record
@@ -224,7 +225,7 @@ func (b *bags) open(ctx context.Context, g *bag, copies []archive.Copy, want arc
 		b.say("  %s: the copy in %s cannot be read: %s", short(g.id), one(n.Store), one(n.Err.Error()))
 	}})
 	if err != nil {
-		return b.unreadable(ctx, err, nil)
+		return b.unreadable(ctx, err, g)
 	}
 	for _, f := range g.Files {
 		if f.Path == imageObject {
@@ -238,7 +239,7 @@ func (b *bags) open(ctx context.Context, g *bag, copies []archive.Copy, want arc
 func (b *bags) readRecord(ctx context.Context, g *bag) error {
 	text, err := g.Small(ctx, "metadata/record.json", 64<<20)
 	if err != nil {
-		return b.unreadable(ctx, err, g.Retrieval)
+		return b.unreadable(ctx, err, g)
 	}
 	rec, err := catalog.ParseRecord(text)
 	if err == nil && (rec.Carrier.ID != g.id || rec.Image.Version != g.version) {
@@ -260,21 +261,6 @@ func (b *bags) readRecord(ctx context.Context, g *bag) error {
 		}
 	}
 	return nil
-}
-
-// unreadable gives a failure to read a bag its exit code: 4 when copies are
-// known to be wrong, 5 when none could be read.
-func (b *bags) unreadable(ctx context.Context, err error, r *archive.Retrieval) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if f := (*failure)(nil); errors.As(err, &f) {
-		return err
-	}
-	if r != nil && len(faultsOf(r.Uses())) > 0 || errors.Is(err, archive.ErrNotWhole) {
-		return &failure{exitFindings, err}
-	}
-	return &failure{exitBlind, err}
 }
 
 // faultsOf lists what is wrong with copies, for a person.

@@ -149,8 +149,7 @@ func (p *parcel) packAdded(ctx context.Context, pack *archive.Packer, g *bag) er
 		}
 		body, err := p.fetch(ctx, w.AddedFile, p.in.from)
 		if err != nil {
-			err = errors.Join(err, pack.Lacking(g.name+addedFolder+"/"+w.name, w.Size, g.image.SealedAt))
-			return fmt.Errorf("disc %s: %w", g.id, err)
+			return errors.Join(err, pack.Lacking(g.name+addedFolder+"/"+w.name, w.Size, g.image.SealedAt))
 		}
 		if err := pack.Text(g.name+addedFolder+"/"+w.name, body, g.image.SealedAt); err != nil {
 			return err

@@ -43,7 +43,8 @@ proved again, not trusted. Whatever else lies in DIR is left as it is.
 
 With --from STORE only that store's copy is read, and the catalog is not needed:
 the whole id of a disc is enough. With --all every disc's latest image is
-restored, two at a time; a failure does not stop the others.
+restored, two at a time; a failure does not stop the others. A disc that was
+withdrawn, and of which nothing is left, is told and counted by itself: it is none.
 
 The exit code is 3 when sectors of the disc are missing, 4 when a copy was found
 damaged (even if another gave what was needed), 5 when no copy could be read. With
@@ -77,20 +78,23 @@ damaged (even if another gave what was needed), 5 when no copy could be read. Wi
 
 // restored is what `restore --json` prints, one a line with --all.
 type restored struct {
-	ID       string             `json:"id"`
-	Version  int                `json:"version"`
-	Folder   string             `json:"folder"`
-	State    catalog.ImageState `json:"state"`
-	Missing  []disc.Extent      `json:"missing"` // sectors that are zeroes in the image
-	Files    int                `json:"files"`
-	Bytes    int64              `json:"bytes"`
-	Kept     int64              `json:"kept"` // bytes that an earlier run had brought
-	Already  bool               `json:"already_there"`
-	Sealed   bool               `json:"held_against_catalog"`
-	Copies   []usedCopy         `json:"copies"`
-	Added    []string           `json:"added"` // files that people added, in the folder beside
-	Error    *string            `json:"error"`
-	ExitCode int                `json:"exit_code"`
+	ID      string             `json:"id"`
+	Version int                `json:"version"`
+	Folder  string             `json:"folder"`
+	State   catalog.ImageState `json:"state"`
+	Missing []disc.Extent      `json:"missing"` // sectors that are zeroes in the image
+	Files   int                `json:"files"`
+	Bytes   int64              `json:"bytes"`
+	Kept    int64              `json:"kept"` // bytes that an earlier run had brought
+	Already bool               `json:"already_there"`
+	Sealed  bool               `json:"held_against_catalog"`
+	Copies  []usedCopy         `json:"copies"`
+	Added   []string           `json:"added"` // files that people added, in the folder beside
+	Error   *string            `json:"error"`
+	// Withdrawn says that nothing is left of the disc, since when and on whose
+	// word; null when that is not so.
+	Withdrawn *string `json:"withdrawn"`
+	ExitCode  int     `json:"exit_code"`
 }
 
 type usedCopy struct {
@@ -132,6 +136,9 @@ func (a *app) restore(ctx context.Context, id, dir string, in restoring) error {
 			f := (*failure)(nil)
 			errors.As(asFailure(err), &f)
 			res.ExitCode, res.Error = f.code, ptr(err.Error())
+			if errors.Is(err, errWithdrawn) {
+				res.Withdrawn = res.Error
+			}
 		}
 		if a.json {
 			err = errors.Join(err, a.printJSON(res))
@@ -184,7 +191,7 @@ func (b *bags) restore(ctx context.Context, id, dir string, in restoring, progre
 		res.Files, res.Bytes = 0, 0
 		switch {
 		case errors.Is(err, archive.ErrNoCopy), errors.Is(err, archive.ErrUnread), len(got.Flaws) > 0 && !errors.Is(err, archive.ErrInTheWay):
-			err = b.unreadable(ctx, err, g.Retrieval)
+			err = b.unreadable(ctx, err, g)
 		case errors.Is(err, archive.ErrNoSpace):
 			err = noRoom(err)
 		case errors.Is(err, archive.ErrInTheWay):

@@ -72,6 +72,8 @@ var ofBringingBack = []remedy{
 		"", "Look whether the id is right, and try another store of the configuration."},
 	{"disc …: no bag of it in store … is finished: each lacks …, which is written last; --version … tries it all the same",
 		"the sending was cut off", "Take another store, or the `--version` that it names."},
+	{"the disc is withdrawn, and its copies are gone",
+		"an administrator deleted what `ripstation withdraw` printed", "Nothing; `ripstation show ID` says why it was withdrawn."},
 	{"… says more than this program knows",
 		"a newer ripstation wrote what happened to the disc", "Use the newer program, or say on whose word the disc is given away: `--authority TEXT`."},
 	{"…: another event has its number",
