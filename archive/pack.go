@@ -53,18 +53,26 @@ func (p *Packer) Text(name string, body []byte, at time.Time) error {
 	return err
 }
 
+// Lacking begins a file of which nothing comes: an archive that has to end there
+// breaks off in it, and so nobody who reads it can take it for whole.
+func (p *Packer) Lacking(name string, size int64, at time.Time) error {
+	_, err := p.begin(name, max(size, 1), at)
+	return err
+}
+
 // Bag adds a bag's files below a folder. Every byte is held against its file's
-// digest as it passes; after an error (ErrNotWhole when a digest differs) the
-// archive is of no use. A copy that gave wrong bytes is not asked for that file
-// again, so that a new archive can be made with the same Retrieval.
+// digest as it passes, and the last one of a file follows only when that is
+// right; after an error (ErrNotWhole when a digest differs) the archive is of no
+// use, and breaks off in that file. A copy that gave wrong bytes is not asked for
+// that file again, so that a new archive can be made with the same Retrieval.
 func (p *Packer) Bag(ctx context.Context, r *Retrieval, folder string, at time.Time, step func(n int64)) error {
 	for _, f := range r.Files {
 		w, err := p.begin(folder+"/"+f.Path, f.Size, at)
 		if err != nil {
 			return err
 		}
-		h := sha512.New()
-		gave, err := r.stream(ctx, f, 0, io.MultiWriter(&counted{w, step}, h))
+		h, last := sha512.New(), &behind{w: w}
+		gave, err := r.stream(ctx, f, 0, io.MultiWriter(&counted{last, step}, h))
 		if err != nil {
 			return err
 		}
@@ -72,8 +80,40 @@ func (p *Packer) Bag(ctx context.Context, r *Retrieval, folder string, at time.T
 			return errors.Join(fmt.Errorf("%s: %w: its SHA512 is %s, recorded was %s", f.Path, ErrNotWhole, got, f.SHA512), r.blame(ctx, f, gave))
 		}
 		credit(gave)
+		if err := last.flush(); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// behind passes on all but the last byte that it was given.
+type behind struct {
+	w    io.Writer
+	last []byte
+}
+
+func (b *behind) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if err := b.flush(); err != nil {
+		return 0, err
+	}
+	b.last = append(b.last, p[len(p)-1])
+	if n, err := b.w.Write(p[:len(p)-1]); err != nil {
+		return n, err
+	}
+	return len(p), nil
+}
+
+func (b *behind) flush() error {
+	if len(b.last) == 0 {
+		return nil
+	}
+	_, err := b.w.Write(b.last)
+	b.last = b.last[:0]
+	return err
 }
 
 type counted struct {

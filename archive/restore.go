@@ -166,7 +166,7 @@ func (s *restore) prepare(dir string) error {
 			folders[d] = true
 		}
 	}
-	need := s.total
+	need := s.total + s.Beside
 	err := fs.WalkDir(s.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -207,8 +207,11 @@ func CheckSpace(dir string, need int64) error {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return fmt.Errorf("ask for the free space of %s: %w", dir, err)
 	}
-	// A few blocks for folders and the like.
-	if free := int64(st.Bavail) * st.Bsize; need > 0 && need > free-64*st.Bsize {
+	if need <= 0 {
+		return nil
+	}
+	need += 64 * st.Bsize // for folders and the like
+	if free := int64(st.Bavail) * st.Bsize; need > free {
 		return fmt.Errorf("%w in %s: %d bytes are free, %d are needed", ErrNoSpace, dir, free, need)
 	}
 	return nil
@@ -237,7 +240,7 @@ func (s *restore) file(ctx context.Context, f BagFile) (err error) {
 	s.step(kept)
 	for tries := 0; !whole; tries++ {
 		if tries > 2*len(s.copies)+1 {
-			return fmt.Errorf("%s: %w", f.Path, ErrNoCopy)
+			return s.noCopy(f.Path)
 		}
 		if err := out.Truncate(kept); err != nil {
 			return err

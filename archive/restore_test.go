@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"ripstation/archive"
 	"ripstation/archive/archivetest"
 )
@@ -347,6 +349,22 @@ func TestRestoreRefuses(t *testing.T) {
 	huge.Payload = append(huge.Payload[:len(huge.Payload):len(huge.Payload)], archive.Payload{Path: "data/huge", Size: 1 << 60, SHA512: strings.Repeat("0", 128)})
 	if _, err := openBag(t, huge, a).Restore(t.Context(), dir, "huge", nil); !errors.Is(err, archive.ErrNoSpace) {
 		t.Errorf("no space: %v", err)
+	}
+	// What is to lie beside the bag needs room, too; and what is kept for folders
+	// is part of what is said to be needed.
+	r := openBag(t, want, a)
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	r.Beside = int64(st.Bavail)*st.Bsize + 1<<30 - r.Size()
+	_, err = r.Restore(t.Context(), dir, "beside", nil)
+	if !errors.Is(err, archive.ErrNoSpace) {
+		t.Errorf("no space beside it: %v", err)
+	}
+	ask := int64(st.Bavail)*st.Bsize + 1<<30
+	if err := archive.CheckSpace(dir, ask); err == nil || !strings.HasSuffix(err.Error(), fmt.Sprintf(", %d are needed", ask+64*st.Bsize)) {
+		t.Errorf("what is needed: %v", err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
 		t.Errorf("something was begun: %v, %v", entries, err)

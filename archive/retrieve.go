@@ -63,6 +63,9 @@ var ErrUnread = errors.New("no copy can be read")
 // goroutine.
 type Retrieval struct {
 	Files []BagFile // what the bag consists of, payload last
+	// Beside are bytes that the caller will put beside the restored bag, and that
+	// there has to be room for, too.
+	Beside int64
 
 	want   Expected
 	opts   RetrieveOptions
@@ -189,7 +192,7 @@ func (r *Retrieval) stream(ctx context.Context, f BagFile, at int64, w io.Writer
 	for try := 0; ; {
 		c := r.next(f.Path)
 		if c == nil {
-			return gave, fmt.Errorf("%s: %w: %w", f.Path, ErrNoCopy, errors.Join(err))
+			return gave, r.noCopy(f.Path)
 		}
 		if c == first {
 			try++
@@ -345,5 +348,25 @@ func (r *Retrieval) Small(ctx context.Context, path string, most int64) ([]byte,
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("%s: %w", path, ErrNoCopy)
+	return nil, r.noCopy(path)
+}
+
+// noCopy says of each copy why it does not give a file.
+func (r *Retrieval) noCopy(path string) error {
+	var why Reasons
+	for _, c := range r.copies {
+		i := slices.IndexFunc(c.use.Flaws, func(f Flaw) bool { return f.Path == path })
+		switch {
+		case i >= 0:
+			why = append(why, fmt.Errorf("store %s: %s: %s", c.use.Store, c.use.Flaws[i].Fault, c.use.Flaws[i].Detail))
+		case c.out != nil:
+			why = append(why, c.out)
+		case c.use.Err != nil:
+			why = append(why, c.use.Err)
+		}
+	}
+	if len(why) == 0 {
+		return fmt.Errorf("%s: %w", path, ErrNoCopy)
+	}
+	return fmt.Errorf("%s: %w: %w", path, ErrNoCopy, why)
 }

@@ -56,8 +56,22 @@ func (r *Retrieval) plan(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("what the bag consists of is not known: %w", errors.Join(why...))
+	return fmt.Errorf("what the bag consists of is not known: %w", Reasons(why))
 }
+
+// Reasons are errors that stand side by side, one for each copy, in one line.
+type Reasons []error
+
+func (r Reasons) Error() string {
+	words := make([]string, 0, len(r))
+	for _, err := range r {
+		words = append(words, err.Error())
+	}
+	return strings.Join(words, "; ")
+}
+
+// Unwrap gives each of them to errors.Is.
+func (r Reasons) Unwrap() []error { return r }
 
 // planOf reads a bag's manifests. What it lists is given when it fits together,
 // nil when it does not; flaws then say why, else what is there beside the bag.

@@ -365,6 +365,53 @@ func TestVerifyScriptInABareDebian(t *testing.T) {
 	}
 }
 
+// Where a store has a bag, its layout says: what lies there and is none is wrong,
+// and not passed over.
+func TestVerifyScriptKnowsWhereBagsAre(t *testing.T) {
+	root := bare(t)
+	const id = "abcdefghijklmnopqrstuvwx27"
+	script := func() string {
+		files, err := archive.Root()
+		must(t, err)
+		for _, f := range files {
+			if f.Path == "verify.sh" {
+				return string(f.Body)
+			}
+		}
+		return ""
+	}()
+	whole := plainBag(map[string]string{"image.iso": "sector"})
+	for i, c := range []struct {
+		name string
+		make func(v1 string) error
+		says string
+	}{
+		{"empty", func(p string) error { return os.Mkdir(p, 0o755) }, "WRONG: missing bagit.txt"},
+		{"folders alone", func(p string) error { return os.MkdirAll(filepath.Join(p, "metadata"), 0o755) }, "WRONG: missing bagit.txt"},
+		{"a file", func(p string) error { return os.WriteFile(p, nil, 0o644) }, "WRONG: a bag has to be a folder, which is not one: v1"},
+		{"a link to nowhere", func(p string) error { return os.Symlink("nowhere", p) }, "WRONG: a bag has to be a folder, which is not one: v1"},
+		{"a link to another bag", func(p string) error { return os.Symlink("v2", p) }, "WRONG: a bag has to be a folder, which is not one: v1"},
+	} {
+		store := fmt.Sprintf("/places/%d", i)
+		writeBag(t, filepath.Join(root, store), map[string]string{"verify.sh": script, "abcdefghijklmnopqrstuvwx28/v1/x": "no id", id + "/v1x/y": "no bag's name", id + "/v01/y": "nor this"})
+		writeBag(t, filepath.Join(root, store, id, "v2"), whole)
+		must(t, c.make(filepath.Join(root, store, id, "v1")))
+		bag := store + "/" + id + "/v1"
+		if out, code := verify(t, root, store+"/verify.sh"); code != 1 || strings.Count(out, "\n") != 2 || !strings.Contains(out, bag+": "+c.says) || !strings.Contains(out, "/v2: whole") {
+			t.Errorf("%s: exit %d\n%s", c.name, code, out)
+		}
+		if c.name == "a link to another bag" { // which somebody may name
+			if out, code := verify(t, root, store+"/verify.sh", bag); code != 0 {
+				t.Errorf("%s, named: exit %d\n%s", c.name, code, out)
+			}
+			continue
+		}
+		if out, code := verify(t, root, store+"/verify.sh", bag); code != 1 || !strings.Contains(out, c.says) {
+			t.Errorf("%s, named: exit %d\n%s", c.name, code, out)
+		}
+	}
+}
+
 func fileOf(t *testing.T, path ...string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(path...))

@@ -118,6 +118,21 @@ holds_added() {
     return 1
 }
 
+# bag_place PATH: whether a store has a bag there, whatever it looks like:
+# <id>/v<n>, an id being 26 letters and digits.
+bag_place() {
+    [ -d "$1" ] && [ ! -h "$1" ] && { [ ! -r "$1" ] || [ ! -x "$1" ]; } && return 1 # not to be looked at
+    case ${1##*/} in
+    v0* | v | v*[!0-9]*) return 1 ;;
+    v*) ;;
+    *) return 1 ;;
+    esac
+    above=${1%/*}
+    above=${above##*/}
+    case $above in *[!a-z2-7]*) return 1 ;; esac
+    [ "${#above}" -eq 26 ]
+}
+
 # bags FOLDER: the encoded paths of all bags below.
 bags() {
     if [ ! -r "$1" ] || [ ! -x "$1" ]; then
@@ -125,6 +140,11 @@ bags() {
         printf '%s\n' "$encoded" >>"$tmp/shut"
     fi
     for found in "$1"/*; do
+        if bag_place "$found"; then
+            encode "$found"
+            printf '%s\n' "$encoded"
+            continue
+        fi
         [ -d "$found" ] && [ ! -h "$found" ] || continue
         if looks_like_bag "$found" || holds_added "$found"; then
             encode "$found"
@@ -275,7 +295,9 @@ check() {
     rm -rf "$tmp"/*
     : >"$tmp/closed"
     : >"$tmp/missing"
-    if [ ! -d "$bag" ]; then
+    if [ -h "$bag" ] && { [ "$any" = 1 ] || [ ! -d "$bag" ]; } || { [ -e "$bag" ] && [ ! -d "$bag" ]; }; then
+        wrong "a bag has to be a folder, which is not one:" "${bag##*/}"
+    elif [ ! -d "$bag" ]; then
         unseen "there is no such folder:" "$bag"
     else
         walk "$bag" '' >"$tmp/files"
@@ -364,6 +386,7 @@ look() {
     fi
 }
 
+any=0 # 1 when the bags that were found are looked at, not those that somebody named
 if [ $# -gt 0 ]; then
     for named in "$@"; do
         case $named in
@@ -389,7 +412,6 @@ if [ -e "$tmp/shut" ]; then
         printf '%s: NOT KNOWN: the folder cannot be opened\n' "$name" | tr '\001-\011\013-\037\177' '?'
     done <"$tmp/shut"
 fi
-any=0
 while IFS= read -r path <&3; do
     any=1
     decode "$path"

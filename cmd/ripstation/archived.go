@@ -73,10 +73,14 @@ func (m *archived) open(ctx context.Context, id string, w which) error {
 	if m.version < 1 || m.version > m.view.Image.Version {
 		return usage("--version %d: disc %s has images 1 to %d", m.version, full, m.view.Image.Version)
 	}
-	if err := m.copies.find(ctx, m.local, full, m.version, w.store); err != nil {
-		return err
+	err = m.copies.find(ctx, m.local, full, m.version, w.store)
+	if err == nil {
+		err = m.copies.next(nil)
 	}
-	if err := m.copies.next(nil); err != nil {
+	if words := withdrawnWords(m.view); err != nil && words != "" && m.copies.takenAway() {
+		return withdrawn(full, words, strings.Join(m.copies.gone, ", "))
+	}
+	if err != nil {
 		return err
 	}
 	m.src = &export.Source{Image: m.copies, Size: m.copies.size, Map: m.copies.sectors}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -583,6 +584,14 @@ func TestHandover(t *testing.T) {
 				}
 			}
 			tool(t, in, "sh", "-c", command)
+			// A line that is damaged itself is not passed over.
+			tag := filepath.Join(in, d.Folder, archive.TagManifest)
+			was := fileText(t, tag)
+			put(t, "X"+was[1:], tag)
+			if said, err := exec.Command("sh", "-c", "cd "+shellWord(in)+" && "+command).CombinedOutput(); err == nil {
+				t.Errorf("a line of %s is damaged:\n%s", archive.TagManifest, said)
+			}
+			put(t, was, tag)
 			if !strings.Contains(readme, d.ID) || strings.HasPrefix(d.Folder, "-") || strings.EqualFold(d.Folder, "readme.txt") {
 				t.Errorf("%q\n%s", d.Folder, readme)
 			}
@@ -647,8 +656,17 @@ func TestHandover(t *testing.T) {
 	if a.code != exitFindings || err != nil || len(entries) > 0 {
 		t.Errorf("damaged: exit %d, %v, %v\n%s%s", a.code, entries, err, a.out, a.talk)
 	}
-	if a := s.run(t, "handover", second.ID, "--tar", "-"); a.code != exitFindings {
-		t.Errorf("damaged, to stdout: exit %d\n%s", a.code, a.talk)
+	// To stdout there is no going back: it is not said to be whole, and does not
+	// look so either.
+	for kind, look := range map[string][]string{"tar": {"tar", "-xOf"}, "zip": {"unzip", "-tq"}} {
+		a := s.run(t, "handover", first.ID, second.ID, "--"+kind, "-")
+		if a.code != exitFailed || len(a.out) < 1000*2048 || !strings.Contains(a.talk, "what went to stdout is not whole") || !strings.Contains(a.talk, "pack into a file") {
+			t.Errorf("damaged, to stdout: exit %d\n%s", a.code, a.talk)
+		}
+		put(t, a.out, out, "cut."+kind)
+		if said, err := exec.Command(look[0], look[1], filepath.Join(out, "cut."+kind)).CombinedOutput(); err == nil {
+			t.Errorf("%s finds nothing wrong with it: %d bytes", look[0], len(said))
+		}
 	}
 }
 
@@ -671,4 +689,16 @@ func TestHandoverFromTheNextCopy(t *testing.T) {
 	in := t.TempDir()
 	tool(t, in, "tar", "-xf", file)
 	tool(t, filepath.Join(in, res.Discs[0].Folder), "sha512sum", "-c", "--quiet", "manifest-sha512.txt", "tagmanifest-sha512.txt")
+
+	// On stdout 4 is said of what is whole alone.
+	if a := ripstation(t, "handover", id, "--tar", "-", "--config", config); a.code != exitFailed {
+		t.Errorf("a copy that gave wrong bytes, to stdout: exit %d\n%s", a.code, a.talk)
+	}
+	image := filepath.Join(dir, "store", id, "v1", "data", "image.iso")
+	if err := os.Remove(image); err != nil {
+		t.Fatal(err)
+	}
+	if a := ripstation(t, "handover", id, "--tar", "-", "--config", config); a.code != exitFindings || a.out != fileText(t, file) {
+		t.Errorf("a copy without the image, to stdout: exit %d, %d bytes\n%s", a.code, len(a.out), a.talk)
+	}
 }

@@ -91,6 +91,9 @@ type bag struct {
 	sha512    string // of the image
 	sealed    bool   // held against what the catalog has of it, not against the bag alone
 	catalogue bool   // the catalog knows the disc
+	told      int    // events in the bag's own record; as far as that was read
+	unsure    string // why its access is not known; empty when it is
+	withdrawn string // that the disc is, since when and on whose word; empty when it is not
 }
 
 // missing is how many sectors of the disc the image has not got.
@@ -137,7 +140,7 @@ func (b *bags) recorded(ctx context.Context, id string, version int, from string
 	if version < 1 || version > v.Image.Version {
 		return nil, usage("--version %d: disc %s has images 1 to %d", version, id, v.Image.Version)
 	}
-	g := &bag{id: id, version: version, label: v.Label, item: text(v.Item), access: v.Access, name: b.names.of(fieldsOf(v, version), v.Image.Version), catalogue: true}
+	g := &bag{id: id, version: version, label: v.Label, item: text(v.Item), access: v.Access, name: b.names.of(fieldsOf(v, version), v.Image.Version), catalogue: true, withdrawn: withdrawnWords(v)}
 	record, noRecord := b.local.cat.Record(ctx, id, version)
 	if noRecord == nil {
 		var rec catalog.Record
@@ -212,72 +215,6 @@ func (b *bags) candidates(ctx context.Context, id string, version int, from stri
 // known, and never taken apart.
 func bagKey(id string, version int) string { return fmt.Sprintf("%s/v%d/", id, version) }
 
-// maxVersions bounds the search for the latest image in a store.
-const maxVersions = 1000
-
-// unrecorded opens an image that only a store knows.
-func (b *bags) unrecorded(ctx context.Context, id string, version int, from string) (*bag, error) {
-	if !catalog.ValidID(id) {
-		return nil, usage("%q is not in the catalog, and not a whole id (26 characters) that a store could be asked for", one(id))
-	}
-	if version < 0 {
-		return nil, usage("--version %d: images are counted from 1", version)
-	}
-	cfg, err := b.cfg.storeNamed(from)
-	if err != nil {
-		return nil, err
-	}
-	s, err := b.store(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
-	if version == 0 {
-		if version, err = b.latest(ctx, s, id); err != nil {
-			return nil, err
-		}
-	}
-	if version < 1 {
-		return nil, &web.Error{Code: web.CodeNotFound, Message: fmt.Sprintf("disc %s: not in the catalog, and not in store %s", id, one(from))}
-	}
-	g := &bag{id: id, version: version}
-	if err := b.open(ctx, g, []archive.Copy{{Store: s, Prefix: strings.TrimSuffix(bagKey(id, version), "/")}}, archive.Expected{}); err != nil {
-		return nil, err
-	}
-	b.say("  %s is not in the catalog: the bag is held against its own manifests, and against nothing else", short(id))
-	return g, b.readRecord(ctx, g)
-}
-
-// latest is the last image of a disc whose bag a store has to its end: its tag
-// manifest comes last (docs/decisions/0001). It is 0 when the store has none of
-// the disc.
-func (b *bags) latest(ctx context.Context, s archive.Store, id string) (version int, err error) {
-	begun := 0
-	for n := 1; n <= maxVersions; n++ {
-		there, whole := false, false
-		for o, err := range s.List(ctx, bagKey(id, n)) {
-			if err != nil {
-				return 0, &failure{exitBlind, err}
-			}
-			there = true
-			whole = whole || o.Key == bagKey(id, n)+archive.TagManifest
-		}
-		if !there {
-			break
-		}
-		if begun = n; whole {
-			version = n
-		}
-	}
-	switch {
-	case begun > 0 && version == 0:
-		return 0, &failure{exitFindings, fmt.Errorf("disc %s: no bag of it in store %s is finished: each lacks %s, which is written last; --version 1 tries it all the same",
-			id, one(s.Name()), archive.TagManifest)}
-	case begun > version:
-		b.say("  %s: image %d was not sent to its end; image %d is taken (--version %d tries the other)", short(id), begun, version, begun)
-	}
-	return version, nil
-}
-
 // open finds out what the bag consists of.
 func (b *bags) open(ctx context.Context, g *bag, copies []archive.Copy, want archive.Expected) (err error) {
 	g.Retrieval, err = archive.OpenBag(ctx, copies, want, archive.RetrieveOptions{Tell: func(n archive.CopyNews) {
@@ -288,7 +225,7 @@ func (b *bags) open(ctx context.Context, g *bag, copies []archive.Copy, want arc
 		b.say("  %s: the copy in %s cannot be read: %s", short(g.id), one(n.Store), one(n.Err.Error()))
 	}})
 	if err != nil {
-		return b.unreadable(ctx, err, nil)
+		return b.unreadable(ctx, err, g)
 	}
 	for _, f := range g.Files {
 		if f.Path == imageObject {
@@ -302,7 +239,7 @@ func (b *bags) open(ctx context.Context, g *bag, copies []archive.Copy, want arc
 func (b *bags) readRecord(ctx context.Context, g *bag) error {
 	text, err := g.Small(ctx, "metadata/record.json", 64<<20)
 	if err != nil {
-		return b.unreadable(ctx, err, g.Retrieval)
+		return b.unreadable(ctx, err, g)
 	}
 	rec, err := catalog.ParseRecord(text)
 	if err == nil && (rec.Carrier.ID != g.id || rec.Image.Version != g.version) {
@@ -311,7 +248,7 @@ func (b *bags) readRecord(ctx context.Context, g *bag) error {
 	if err != nil {
 		return &failure{exitFindings, fmt.Errorf("the record in the bag of image %d of disc %s: %w", g.version, g.id, err)}
 	}
-	g.image, g.label, g.item = rec.Image, rec.Identity.Label, rec.Carrier.Item
+	g.image, g.label, g.item, g.told = rec.Image, rec.Identity.Label, rec.Carrier.Item, len(rec.Events)
 	if !g.catalogue {
 		g.access = rec.Carrier.Access
 	}
@@ -324,21 +261,6 @@ func (b *bags) readRecord(ctx context.Context, g *bag) error {
 		}
 	}
 	return nil
-}
-
-// unreadable gives a failure to read a bag its exit code: 4 when copies are
-// known to be wrong, 5 when none could be read.
-func (b *bags) unreadable(ctx context.Context, err error, r *archive.Retrieval) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if f := (*failure)(nil); errors.As(err, &f) {
-		return err
-	}
-	if r != nil && len(faultsOf(r.Uses())) > 0 || errors.Is(err, archive.ErrNotWhole) {
-		return &failure{exitFindings, err}
-	}
-	return &failure{exitBlind, err}
 }
 
 // faultsOf lists what is wrong with copies, for a person.

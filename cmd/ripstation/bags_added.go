@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"ripstation/archive"
 	"ripstation/catalog"
 	"ripstation/internal/atomicfile"
+	"ripstation/web"
 )
 
 // addedFolder is what the folder of a disc's added files ends in, beside the
@@ -63,11 +67,7 @@ func (b *bags) fetch(ctx context.Context, f catalog.AddedFile, from string) ([]b
 // restoreAdded brings a disc's added files into a folder beside its bag's, each
 // under its SHA-256. Their names are given; what could not be brought is told,
 // and its exit code given.
-func (b *bags) restoreAdded(ctx context.Context, g *bag, folder, from string) (names []string, code int, err error) {
-	files, err := b.added(ctx, g, from)
-	if err != nil {
-		return nil, exitDone, err
-	}
+func (b *bags) restoreAdded(ctx context.Context, g *bag, files []catalog.AddedFile, folder, from string) (names []string, code int, err error) {
 	names = []string{}
 	for _, f := range files {
 		body, err := b.fetch(ctx, f, from)
@@ -75,7 +75,7 @@ func (b *bags) restoreAdded(ctx context.Context, g *bag, folder, from string) (n
 			return names, code, ctx.Err()
 		}
 		if fail := (*failure)(nil); errors.As(err, &fail) {
-			b.say("  %s: an added file is not there: %s", short(g.id), one(err.Error()))
+			b.say("  %s: a file that people added cannot be had: %s", short(g.id), one(err.Error()))
 			if severity(fail.code) > severity(code) {
 				code = fail.code
 			}
@@ -84,7 +84,7 @@ func (b *bags) restoreAdded(ctx context.Context, g *bag, folder, from string) (n
 		if err != nil {
 			return names, code, err
 		}
-		if err := atomicfile.MkdirAll(folder+addedFolder, 0o755); err != nil {
+		if err := makeAdded(folder + addedFolder); err != nil {
 			return names, code, err
 		}
 		name := addedName(f.SHA256, body)
@@ -94,6 +94,27 @@ func (b *bags) restoreAdded(ctx context.Context, g *bag, folder, from string) (n
 		names = append(names, name)
 	}
 	return names, code, nil
+}
+
+// makeAdded makes the folder for added files. A link that has its name leads
+// somewhere else.
+func makeAdded(folder string) error {
+	if at, err := os.Lstat(folder); err == nil && !at.IsDir() {
+		return &web.Error{Code: web.CodeConflict, Message: fmt.Sprintf("%s: %v", folder, archive.ErrInTheWay), Err: archive.ErrInTheWay, Hint: "move it away, or choose another folder"}
+	}
+	return atomicfile.MkdirAll(folder, 0o755)
+}
+
+// roomForAdded is how many bytes of added files a disc's folder for them has not
+// got yet.
+func roomForAdded(files []catalog.AddedFile, folder string) (n int64) {
+	there, _ := os.ReadDir(folder + addedFolder) // what cannot be listed counts as not there
+	for _, f := range files {
+		if !slices.ContainsFunc(there, func(e os.DirEntry) bool { return strings.HasPrefix(e.Name(), f.SHA256) }) {
+			n += f.Size
+		}
+	}
+	return n
 }
 
 // bringAdded looks at a disc's added files: what they will be called, and what
@@ -113,7 +134,7 @@ func (p *parcel) bringAdded(ctx context.Context, g *bag) (all []brought, err err
 			w.name = addedName(f.SHA256, body)
 			w.sha512 = archive.PackedText("", body).SHA512
 		} else {
-			p.say("  %s: an added file is not there: %s", short(g.id), one(err.Error()))
+			p.say("  %s: a file that people added cannot be had: %s", short(g.id), one(err.Error()))
 		}
 		all = append(all, w)
 	}
@@ -128,7 +149,7 @@ func (p *parcel) packAdded(ctx context.Context, pack *archive.Packer, g *bag) er
 		}
 		body, err := p.fetch(ctx, w.AddedFile, p.in.from)
 		if err != nil {
-			return fmt.Errorf("disc %s: %w", g.id, err)
+			return errors.Join(err, pack.Lacking(g.name+addedFolder+"/"+w.name, w.Size, g.image.SealedAt))
 		}
 		if err := pack.Text(g.name+addedFolder+"/"+w.name, body, g.image.SealedAt); err != nil {
 			return err

@@ -44,7 +44,10 @@ func (l *local) HandedOut(ctx context.Context, id string, h web.HandedOut) error
 		return &web.Error{Code: web.CodeUsage, Message: fmt.Sprintf("what was done with image %d cannot be written down: %d bytes of text", h.Version, len(h.How))}
 	}
 	e := catalog.Event{Type: catalog.EventDissemination, Time: time.Now().UTC(), Outcome: catalog.EventSuccess, Agents: agents(h.Operator),
-		Detail: fmt.Sprintf("%s; every byte checked, read from %s", h.How, orNone(h.From)), Objects: []string{fmt.Sprintf("%s/v%d", full, h.Version)}}
+		Detail: h.How + "; every byte checked", Objects: []string{fmt.Sprintf("%s/v%d", full, h.Version)}}
+	if len(h.From) > 0 {
+		e.Detail += ", read from " + strings.Join(h.From, ", ")
+	}
 	for _, s := range h.From {
 		e.Agents = append(e.Agents, catalog.Agent{Role: catalog.RoleStore, Name: s})
 		e.Objects = append(e.Objects, "store:"+s)

@@ -214,7 +214,7 @@ func (l *local) fetch(ctx context.Context, f catalog.AddedFile, only string, ope
 			all = append(all, err)
 		}
 	}
-	return nil, "", &failure{code, fmt.Errorf("no store gives the file %.12s of disc %.8s: %w", f.SHA256, f.CarrierID, errors.Join(all...))}
+	return nil, "", &failure{code, fmt.Errorf("no store gives the file %.12s of disc %.8s: %w", f.SHA256, f.CarrierID, archive.Reasons(all))}
 }
 
 // kept reads a file that is kept for the stores.

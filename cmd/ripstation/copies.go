@@ -35,7 +35,10 @@ type copies struct {
 	from    string        // the store's name
 	size    int64
 	sectors *disc.SectorMap
-	last    error // why the last copy failed, when none is left
+	last    error    // why the last copy failed, when none is left
+	wrong   bool     // a copy was seen to be missing or damaged
+	gone    []string // stores that have not got it any more
+	other   bool     // something else is the matter with a copy
 	closers []io.Closer
 }
 
@@ -76,10 +79,16 @@ func (c *copies) find(ctx context.Context, l *local, id string, version int, sto
 			continue
 		case at < 0:
 			c.app.say("  %s holds a copy, but the configuration has no such store", one(cp.Store))
+			c.other = true
 			continue
 		case slices.Contains([]catalog.CopyState{catalog.Queued, catalog.Sending}, cp.State):
+			c.other = true
 			continue
-		case store == "" && slices.Contains([]catalog.CopyState{catalog.Missing, catalog.Damaged}, cp.State):
+		case store == "" && cp.State == catalog.Missing:
+			c.gone = append(c.gone, cp.Store)
+			continue
+		case store == "" && cp.State == catalog.Damaged:
+			c.other = true
 			continue
 		}
 		c.left = append(c.left, candidate{cp, l.cfg.Stores[at]})
@@ -91,8 +100,12 @@ func (c *copies) find(ctx context.Context, l *local, id string, version int, sto
 	if store != "" && !slices.ContainsFunc(all, func(cp catalog.Copy) bool { return cp.Store == store }) {
 		return usage("--store %s: there is no copy of image %d of disc %s in it; its copies are: %s", one(store), version, id, orNone(words))
 	}
-	return &web.Error{Code: web.CodeNotFound, Message: fmt.Sprintf("no copy of image %d of disc %s can be read; its copies are: %s", version, id, orNone(words)),
-		Hint: "--store NAME tries one that is missing or damaged all the same"}
+	code := exitBlind
+	if slices.ContainsFunc(all, func(cp catalog.Copy) bool { return cp.State == catalog.Missing || cp.State == catalog.Damaged }) {
+		code = exitFindings
+	}
+	return &failure{code, &web.Error{Code: web.CodeNotFound, Message: fmt.Sprintf("no copy of image %d of disc %s can be read; its copies are: %s", version, id, orNone(words)),
+		Hint: "--store NAME tries one that is missing or damaged all the same; `ripstation repair ID` makes them good from one that is whole"}}
 }
 
 // bestFirst sorts copies: required stores, then folders before what has to come
@@ -124,8 +137,16 @@ func (c *copies) next(why error) error {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
+		c.wrong = c.wrong || errors.Is(why, archive.ErrNotFound) || errors.Is(why, archive.ErrChecksum) || errors.As(why, new(misfit))
 		if len(c.left) == 0 {
-			c.last = &failure{exitBlind, fmt.Errorf("no copy can be read: %w", why)}
+			told := &web.Error{Code: web.CodeFailed, Err: why, Message: fmt.Sprintf("no copy can be read: %v", why),
+				Hint: "`ripstation doctor` says what is the matter with the stores; give the command again when they answer"}
+			code := exitBlind
+			if c.wrong {
+				code = exitFindings
+				told.Hint = "`ripstation verify ID` says how each of its copies is, `ripstation repair ID` makes the bad ones good from one that is whole"
+			}
+			c.last = &failure{code, told}
 			return c.last
 		}
 		k := c.left[0]
@@ -137,8 +158,22 @@ func (c *copies) next(why error) error {
 			return nil
 		}
 		c.app.say("  the copy in %s cannot be read: %s", one(k.Store), one(why.Error()))
+		if errors.Is(why, archive.ErrNotFound) {
+			c.gone = append(c.gone, k.Store)
+		} else {
+			c.other = true
+		}
 	}
 }
+
+// takenAway reports whether all that is wrong with the copies is that they are
+// not there any more.
+func (c *copies) takenAway() bool { return len(c.gone) > 0 && !c.other }
+
+// misfit says that what a store has is not what the catalog says.
+type misfit struct{ error }
+
+func (m misfit) Unwrap() error { return m.error }
 
 func (c *copies) open(k candidate) error {
 	s, err := openStore(c.ctx, k.cfg, true)
@@ -154,7 +189,7 @@ func (c *copies) open(k candidate) error {
 		return err
 	}
 	if info.Size != c.size {
-		return fmt.Errorf("store %s: %s has %d bytes, recorded were %d", k.Store, key+c.image.Path, info.Size, c.size)
+		return misfit{fmt.Errorf("store %s: %s has %d bytes, recorded were %d", k.Store, key+c.image.Path, info.Size, c.size)}
 	}
 	if c.sectors == nil {
 		text, err := c.tagFile(s, key, mapObject, maxMap)

@@ -13,6 +13,7 @@ import (
 
 	"ripstation/archive"
 	"ripstation/internal/atomicfile"
+	"ripstation/internal/discname"
 	"ripstation/web"
 )
 
@@ -24,6 +25,7 @@ type parcel struct {
 	added       map[string][]brought // by disc
 	progress    func(done, total int64)
 	done, total int64
+	at          *bag // whose files are being packed
 }
 
 func (p *parcel) size() (n int64) {
@@ -37,7 +39,7 @@ func (p *parcel) size() (n int64) {
 }
 
 // write packs everything.
-func (p *parcel) write(ctx context.Context, w io.Writer) error {
+func (p *parcel) write(ctx context.Context, w io.Writer) (err error) {
 	pack := archive.NewZip(w)
 	if p.in.tar != "" {
 		pack = archive.NewTar(w)
@@ -52,13 +54,19 @@ func (p *parcel) write(ctx context.Context, w io.Writer) error {
 	if err := pack.Text(readmeName, p.readme(), at); err != nil {
 		return err
 	}
+	defer func() {
+		if err == nil {
+			p.at = nil
+		}
+	}()
 	for _, g := range p.discs {
+		p.at = g
 		err := pack.Bag(ctx, g.Retrieval, g.name, g.image.SealedAt, func(n int64) {
 			p.done += n
 			p.progress(p.done, p.total)
 		})
 		if err != nil {
-			return fmt.Errorf("disc %s: %w", g.id, err)
+			return err
 		}
 		if err := p.packAdded(ctx, pack, g); err != nil {
 			return err
@@ -67,16 +75,32 @@ func (p *parcel) write(ctx context.Context, w io.Writer) error {
 	return pack.Close()
 }
 
+// stream packs everything to stdout. What was begun there cannot be begun anew:
+// that it is not whole has an exit code of its own, since 4 is what a whole one
+// has that one copy was found damaged for.
+func (p *parcel) stream(ctx context.Context) error {
+	err := p.write(ctx, p.app.raw)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	err = p.failed(ctx, err)
+	return &failure{exitFailed, &web.Error{Code: web.CodeFailed, Err: err,
+		Message: fmt.Sprintf("%v; what went to stdout is not whole, and breaks off in the middle of a file", err),
+		Hint:    "throw away what came, and pack into a file: that begins anew with another copy when one gives wrong bytes"}}
+}
+
 // file makes the file: under another name until it was read back.
 func (p *parcel) file(ctx context.Context) (err error) {
 	name, err := filepath.Abs(p.in.file())
 	if err != nil {
 		return err
 	}
-	part := name + archive.Partial
+	part := filepath.Join(filepath.Dir(name), discname.Cut(filepath.Base(name), discname.Max)+archive.Partial)
 	for _, there := range []string{name, part} {
 		if _, err := os.Lstat(there); err == nil {
 			return inTheWay(there, archive.ErrInTheWay)
+		} else if errors.Is(err, unix.ENAMETOOLONG) {
+			return usage("%s: its name is longer than 255 bytes; give a shorter one", one(name))
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -106,7 +130,7 @@ func (p *parcel) file(ctx context.Context) (err error) {
 		if err = p.write(ctx, f); !errors.Is(err, archive.ErrNotWhole) || ctx.Err() != nil {
 			break
 		}
-		p.say("  %s; begun anew without what is damaged", one(err.Error()))
+		p.say("  %s: %s; begun anew without what is damaged", short(p.at.id), one(err.Error()))
 	}
 	if err != nil {
 		return err
@@ -183,15 +207,14 @@ func (p *parcel) check(ctx context.Context, f *os.File) error {
 
 // failed gives a failure its exit code.
 func (p *parcel) failed(ctx context.Context, err error) error {
-	for _, g := range p.discs {
-		if errors.Is(err, archive.ErrNotWhole) || errors.Is(err, archive.ErrNoCopy) {
-			if len(faultsOf(g.Uses())) > 0 {
-				return p.unreadable(ctx, err, g.Retrieval)
-			}
-		}
+	if f := (*failure)(nil); errors.As(err, &f) {
+		return err
 	}
-	if errors.Is(err, archive.ErrNoCopy) || errors.Is(err, archive.ErrUnread) {
-		return p.unreadable(ctx, err, nil)
+	if p.at == nil {
+		return err
 	}
-	return err
+	if errors.Is(err, archive.ErrNotWhole) || errors.Is(err, archive.ErrNoCopy) || errors.Is(err, archive.ErrUnread) {
+		return p.unreadable(ctx, err, p.at)
+	}
+	return fmt.Errorf("disc %s: %w", p.at.id, err)
 }

@@ -34,10 +34,11 @@ the disc of that name. Each file's name begins with its own SHA-256.
 
 To check a folder, go into it and run
 
-  sha512sum -c manifest-sha512.txt tagmanifest-sha512.txt
+  sha512sum --strict -c manifest-sha512.txt tagmanifest-sha512.txt
 
-Every line has to end in "OK". (On macOS: shasum -a 512 -c, with each of the two
-files.) An image can be mounted, burned, or opened by most programs that unpack
+Every line has to end in "OK", and no WARNING may stand below them: that is a line
+of the two files that is damaged itself. (On macOS: shasum -a 512 --strict -c, with
+each of the two files.) An image can be mounted, burned, or opened by most programs that unpack
 archives.
 
 `, what)
@@ -60,7 +61,7 @@ archives.
 			line("image", missingWords(g.image.State, g.image.Missing))
 		}
 		if g.guarded() {
-			line("access", string(g.access))
+			line("access", g.accessWords())
 		}
 		line("SHA-512", g.sha512)
 		if g.sealed {
@@ -82,7 +83,7 @@ archives.
 			}
 			line("photo", words)
 		}
-		fmt.Fprintf(&b, "  %-10s cd %s && sha512sum -c manifest-sha512.txt tagmanifest-sha512.txt\n\n", "to check:", shellWord(g.name))
+		fmt.Fprintf(&b, "  %-10s cd %s && sha512sum --strict -c manifest-sha512.txt tagmanifest-sha512.txt\n\n", "to check:", shellWord(g.name))
 	}
 	return b.Bytes()
 }

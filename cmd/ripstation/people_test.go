@@ -247,7 +247,7 @@ func TestPhotos(t *testing.T) {
 	if a := run("repair", id[:8]); a.code != exitFindings || strings.Count(a.out, "NOT REPAIRED: no store that could be looked at has this file as it was added") != 2 || strings.Contains(a.out, "must first move it away") {
 		t.Errorf("wrong in both: exit %d\n%s%s", a.code, a.out, a.talk)
 	}
-	if a := run("restore", id[:8], filepath.Join(dir, "third")); a.code != exitFindings || !strings.Contains(a.talk, "an added file is not there") {
+	if a := run("restore", id[:8], filepath.Join(dir, "third")); a.code != exitFindings || !strings.Contains(a.talk, "a file that people added cannot be had") {
 		t.Errorf("exit %d\n%s%s", a.code, a.out, a.talk)
 	}
 	if a := run("handover", id[:8], "--tar", filepath.Join(dir, "p.tar")); a.code != exitFindings || !exists(filepath.Join(dir, "p.tar")) {

@@ -39,7 +39,7 @@ func (a *app) restoreAll(ctx context.Context, dir string, in restoring) error {
 		return err
 	}
 	var mu sync.Mutex
-	worst, done, without := exitDone, 0, 0
+	worst, done, without, gone := exitDone, 0, 0, 0
 	var g errgroup.Group
 	g.SetLimit(atOnce)
 	err = b.local.cat.Each(ctx, catalog.Filter{}, func(s catalog.Summary) error {
@@ -56,18 +56,33 @@ func (a *app) restoreAll(ctx context.Context, dir string, in restoring) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if err != nil {
+			hint := ""
+			switch {
+			case errors.Is(err, errWithdrawn):
+				res = restored{ID: s.ID, Version: s.Image.Version, Withdrawn: ptr(err.Error())}
+			case err != nil:
 				f := (*failure)(nil)
 				errors.As(asFailure(err), &f)
 				res.ID, res.Version, res.ExitCode, res.Error = s.ID, s.Image.Version, f.code, ptr(err.Error())
+				if e := (*web.Error)(nil); errors.As(err, &e) {
+					hint = e.Hint
+				}
 			}
 			mu.Lock()
 			defer mu.Unlock()
+			if res.Withdrawn != nil {
+				gone++
+				return a.oneOfAll(res)
+			}
 			done++
 			if severity(res.ExitCode) > severity(worst) {
 				worst = res.ExitCode
 			}
-			return a.oneOfAll(res)
+			err = a.oneOfAll(res)
+			if hint != "" {
+				b.say("  -> %s", hint)
+			}
+			return err
 		})
 		return nil
 	})
@@ -78,6 +93,12 @@ func (a *app) restoreAll(ctx context.Context, dir string, in restoring) error {
 	}
 	if err != nil {
 		return err
+	}
+	switch {
+	case gone == 1:
+		a.say("  1 disc that is withdrawn and gone is not counted")
+	case gone > 1:
+		a.say("  %d discs that are withdrawn and gone are not counted", gone)
 	}
 	a.say("  %s; %d more without an image", discs(done), without)
 	return exitOf(worst)
@@ -104,6 +125,10 @@ func (a *app) oneOfAll(res restored) error {
 			return err
 		}
 		_, err = a.out.Write(append(b, '\n'))
+		return err
+	}
+	if res.Withdrawn != nil {
+		_, err := fmt.Fprintf(a.out, "%s v%d: WITHDRAWN: %s\n", short(res.ID), res.Version, one(*res.Withdrawn))
 		return err
 	}
 	if res.Error != nil {

@@ -23,7 +23,8 @@ and holds its SHA-256 against the one that was recorded when the disc was read.
 Of a damaged file it writes what stands before the first missing byte, says which
 bytes are missing and exits with 3; with --fill, zeroes stand in their place. When
 the digest is not the one on record it says so, and exits with 4: then what was
-written is not what was on the disc.`,
+written is not what was on the disc. It exits with 4, too, when every copy is missing
+or damaged, and with 5 when none could be read.`,
 		Example: "  ripstation cat k3v7x2ma README.TXT\n  ripstation cat k3v7x2ma VIDEO_TS/VTS_01_1.VOB > out.vob",
 		Args:    between(2, 2, "the id of a disc, or its beginning", "a path on the disc"),
 		RunE: verb(func(ctx context.Context, args []string) error {

@@ -33,8 +33,8 @@ what there is is kept, with zeroes for what is missing, under a name that ends i
 ".incomplete". Symbolic links are made when they stay inside of what is
 extracted; devices, owners and set-uid bits are left out.
 
-The exit code is 4 when a file does not have the digest on record, 3 when bytes
-are missing.`,
+The exit code is 4 when a file does not have the digest on record, or every copy is
+missing or damaged, 5 when no copy could be read, 3 when bytes are missing.`,
 		Example: "  ripstation extract k3v7x2ma .\n  ripstation extract k3v7x2ma VIDEO_TS /srv/out",
 		Args:    between(2, 3, "the id of a disc, or its beginning", "a path on the disc", "a folder"),
 		RunE: verb(func(ctx context.Context, args []string) error {

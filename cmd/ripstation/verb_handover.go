@@ -47,15 +47,20 @@ configuration, and a README.txt that says what it is and how to check it. Nothin
 is compressed. Every byte is held against its digest as it passes, and a file is
 read once more when it is done; until then its name ends in ".incomplete".
 
-With "-" in place of a file it is written to stdout: then only the exit code says
-that it is whole.
+With "-" in place of a file it is written to stdout. When a copy then turns out to
+give wrong bytes there is no going back: what came out breaks off in the middle of a
+file, which tar and unzip complain of when they unpack it, and the exit code is 1.
+With 0, 3 and 4 all of it came, and is whole.
 
 A disc whose access is restricted or closed (ripstation annotate --access) is given
-away on somebody's word alone: --authority says whose, and the event keeps it.
+away on somebody's word alone: --authority says whose, and the event keeps it. With
+--from and no catalog, what the store's events say counts; when they cannot all be
+read, --authority is needed.
 
 The exit code is 3 when sectors of a disc are missing, which README.txt says too, 4
 when a copy was found damaged, 5 when no copy of a disc could be read. In the last
-case, and whenever it fails, no file is left.`,
+case, and whenever it fails, no file is left. Of what was begun on stdout and is not
+whole it is 1, whatever was the matter.`,
 		Example: "  ripstation handover k3v7x2ma --zip /srv/out/maps.zip\n  ripstation handover k3v7x2ma 7qhd2k5c --tar - > maps.tar",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 || slices.Contains(args, "") {
@@ -109,16 +114,18 @@ type handed struct {
 }
 
 type handedDisc struct {
-	ID      string             `json:"id"`
-	Version int                `json:"version"`
-	Access  catalog.Access     `json:"access"`
-	Folder  string             `json:"folder"` // inside the archive
-	State   catalog.ImageState `json:"state"`
-	Missing []disc.Extent      `json:"missing"`
-	Files   int                `json:"files"`
-	Sealed  bool               `json:"held_against_catalog"`
-	Copies  []usedCopy         `json:"copies"`
-	Added   []string           `json:"added"` // files that people added, in the folder beside
+	ID      string         `json:"id"`
+	Version int            `json:"version"`
+	Access  catalog.Access `json:"access"`
+	// AccessUnknown is why access may be another one; null when it is not.
+	AccessUnknown *string            `json:"access_unknown"`
+	Folder        string             `json:"folder"` // inside the archive
+	State         catalog.ImageState `json:"state"`
+	Missing       []disc.Extent      `json:"missing"`
+	Files         int                `json:"files"`
+	Sealed        bool               `json:"held_against_catalog"`
+	Copies        []usedCopy         `json:"copies"`
+	Added         []string           `json:"added"` // files that people added, in the folder beside
 }
 
 func (a *app) handover(ctx context.Context, ids []string, in handing) error {
@@ -130,6 +137,11 @@ func (a *app) handover(ctx context.Context, ids []string, in handing) error {
 	several, err := b.several(ctx, ids, in.from)
 	if err != nil {
 		return err
+	}
+	for _, g := range several {
+		if err := b.accessIn(ctx, g, in.from); err != nil {
+			return err
+		}
 	}
 	if err := allowed(several, in.authority); err != nil {
 		return err
@@ -143,7 +155,7 @@ func (a *app) handover(ctx context.Context, ids []string, in handing) error {
 	var done func()
 	p.progress, done = a.bytesBar(in.file())
 	if in.file() == "-" {
-		err = p.write(ctx, a.raw)
+		err = p.stream(ctx)
 	} else {
 		err = p.file(ctx)
 	}
@@ -156,14 +168,27 @@ func (a *app) handover(ctx context.Context, ids []string, in handing) error {
 
 // guarded reports whether a disc is not for everybody.
 func (g *bag) guarded() bool {
-	return g.access == catalog.AccessRestricted || g.access == catalog.AccessClosed
+	return g.unsure != "" || !slices.Contains([]catalog.Access{"", catalog.AccessUnreviewed, catalog.AccessOpen}, g.access)
+}
+
+// accessWords says who may use a disc.
+func (g *bag) accessWords() string {
+	if g.unsure != "" {
+		return "not known"
+	}
+	return string(g.access)
 }
 
 // allowed refuses to give away what is not for everybody, when nobody is named
 // on whose word it is done.
 func allowed(all []*bag, authority string) error {
 	for _, g := range all {
-		if g.guarded() && strings.TrimSpace(authority) == "" {
+		switch {
+		case !g.guarded() || strings.TrimSpace(authority) != "":
+		case g.unsure != "":
+			return &web.Error{Code: web.CodeForbidden, Message: fmt.Sprintf("disc %s: whether its access is restricted or closed is not known: %s; nothing was written", short(g.id), g.unsure),
+				Hint: "take another store, or a configuration whose catalog knows the disc, or say on whose word it is given away: --authority TEXT"}
+		default:
 			return &web.Error{Code: web.CodeForbidden, Message: fmt.Sprintf("disc %s: its access is %s; nothing was written", short(g.id), g.access),
 				Hint: "leave it out, or say on whose word it is given away: --authority TEXT"}
 		}
@@ -225,6 +250,9 @@ func (a *app) handedOver(ctx context.Context, p *parcel) error {
 				d.Added = append(d.Added, w.name)
 			}
 		}
+		if g.unsure != "" {
+			d.AccessUnknown = ptr(g.unsure)
+		}
 		if d.Missing == nil {
 			d.Missing = []disc.Extent{}
 		}
@@ -237,7 +265,7 @@ func (a *app) handedOver(ctx context.Context, p *parcel) error {
 		}
 		how := fmt.Sprintf("handed over as the folder %q of a %s file: %s", g.name, res.Kind, where)
 		if g.guarded() {
-			how += fmt.Sprintf("; its access is %s, on the word of %s", g.access, strings.TrimSpace(p.in.authority))
+			how += fmt.Sprintf("; its access is %s, on the word of %s", g.accessWords(), strings.TrimSpace(p.in.authority))
 		}
 		lost = errors.Join(lost, p.handedOut(ctx, g, web.HandedOut{Operator: operator(p.in.operator, p.cfg), How: how}))
 	}

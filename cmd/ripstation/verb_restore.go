@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,8 @@ proved again, not trusted. Whatever else lies in DIR is left as it is.
 
 With --from STORE only that store's copy is read, and the catalog is not needed:
 the whole id of a disc is enough. With --all every disc's latest image is
-restored, two at a time; a failure does not stop the others.
+restored, two at a time; a failure does not stop the others. A disc that was
+withdrawn, and of which nothing is left, is told and counted by itself: it is none.
 
 The exit code is 3 when sectors of the disc are missing, 4 when a copy was found
 damaged (even if another gave what was needed), 5 when no copy could be read. With
@@ -76,20 +78,23 @@ damaged (even if another gave what was needed), 5 when no copy could be read. Wi
 
 // restored is what `restore --json` prints, one a line with --all.
 type restored struct {
-	ID       string             `json:"id"`
-	Version  int                `json:"version"`
-	Folder   string             `json:"folder"`
-	State    catalog.ImageState `json:"state"`
-	Missing  []disc.Extent      `json:"missing"` // sectors that are zeroes in the image
-	Files    int                `json:"files"`
-	Bytes    int64              `json:"bytes"`
-	Kept     int64              `json:"kept"` // bytes that an earlier run had brought
-	Already  bool               `json:"already_there"`
-	Sealed   bool               `json:"held_against_catalog"`
-	Copies   []usedCopy         `json:"copies"`
-	Added    []string           `json:"added"` // files that people added, in the folder beside
-	Error    *string            `json:"error"`
-	ExitCode int                `json:"exit_code"`
+	ID      string             `json:"id"`
+	Version int                `json:"version"`
+	Folder  string             `json:"folder"`
+	State   catalog.ImageState `json:"state"`
+	Missing []disc.Extent      `json:"missing"` // sectors that are zeroes in the image
+	Files   int                `json:"files"`
+	Bytes   int64              `json:"bytes"`
+	Kept    int64              `json:"kept"` // bytes that an earlier run had brought
+	Already bool               `json:"already_there"`
+	Sealed  bool               `json:"held_against_catalog"`
+	Copies  []usedCopy         `json:"copies"`
+	Added   []string           `json:"added"` // files that people added, in the folder beside
+	Error   *string            `json:"error"`
+	// Withdrawn says that nothing is left of the disc, since when and on whose
+	// word; null when that is not so.
+	Withdrawn *string `json:"withdrawn"`
+	ExitCode  int     `json:"exit_code"`
 }
 
 type usedCopy struct {
@@ -131,6 +136,9 @@ func (a *app) restore(ctx context.Context, id, dir string, in restoring) error {
 			f := (*failure)(nil)
 			errors.As(asFailure(err), &f)
 			res.ExitCode, res.Error = f.code, ptr(err.Error())
+			if errors.Is(err, errWithdrawn) {
+				res.Withdrawn = res.Error
+			}
 		}
 		if a.json {
 			err = errors.Join(err, a.printJSON(res))
@@ -172,13 +180,18 @@ func (b *bags) restore(ctx context.Context, id, dir string, in restoring, progre
 	if res.Missing == nil {
 		res.Missing = []disc.Extent{}
 	}
+	files, err := b.added(ctx, g, in.from)
+	if err != nil {
+		return res, err
+	}
+	g.Beside = roomForAdded(files, res.Folder)
 	got, err := g.Restore(ctx, dir, g.name, progress)
 	res.Files, res.Bytes, res.Kept, res.Already, res.Copies = got.Files, got.Bytes, got.Kept, got.AlreadyThere, usedCopies(g.Uses())
 	if err != nil {
 		res.Files, res.Bytes = 0, 0
 		switch {
 		case errors.Is(err, archive.ErrNoCopy), errors.Is(err, archive.ErrUnread), len(got.Flaws) > 0 && !errors.Is(err, archive.ErrInTheWay):
-			err = b.unreadable(ctx, err, g.Retrieval)
+			err = b.unreadable(ctx, err, g)
 		case errors.Is(err, archive.ErrNoSpace):
 			err = noRoom(err)
 		case errors.Is(err, archive.ErrInTheWay):
@@ -193,15 +206,38 @@ func (b *bags) restore(ctx context.Context, id, dir string, in restoring, progre
 	case g.image.State != catalog.Complete:
 		res.ExitCode = exitMissing
 	}
-	names, code, err := b.restoreAdded(ctx, g, res.Folder, in.from)
+	// The bag is there now, whatever becomes of the rest.
+	lost := b.tellRestored(ctx, g, res, in)
+	names, code, err := b.restoreAdded(ctx, g, files, res.Folder, in.from)
 	res.Added = names
 	if severity(code) > severity(res.ExitCode) {
 		res.ExitCode = code
 	}
-	if err != nil || got.AlreadyThere {
-		return res, err
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("the bag lies in %s, whole, and not all that people added beside it: %w; when that is mended, give the command again", res.Folder, err)
 	}
-	return res, b.handedOut(ctx, g, web.HandedOut{How: "restored into " + res.Folder, Operator: operator(in.operator, b.cfg)})
+	return res, errors.Join(err, lost)
+}
+
+// tellRestored has the catalog remember where a bag went. Of one that was there
+// already it knows that, unless the run that brought it was stopped.
+func (b *bags) tellRestored(ctx context.Context, g *bag, r restored, in restoring) error {
+	h := web.HandedOut{How: "restored into " + r.Folder, Operator: operator(in.operator, b.cfg)}
+	if r.Already && g.catalogue {
+		v, err := b.local.cat.Show(ctx, g.id)
+		if err != nil && !errors.Is(err, catalog.ErrDamaged) {
+			return fault(err)
+		}
+		later := h.How + ", which was found there whole"
+		if slices.ContainsFunc(v.Events, func(e catalog.Event) bool {
+			return e.Type == catalog.EventDissemination && slices.Contains(e.Objects, strings.TrimSuffix(bagKey(g.id, g.version), "/")) &&
+				(strings.HasPrefix(e.Detail, h.How+";") || strings.HasPrefix(e.Detail, later+";"))
+		}) {
+			return nil
+		}
+		h.How = later
+	}
+	return b.handedOut(ctx, g, h)
 }
 
 // line tells a person of a disc that was restored.

@@ -56,6 +56,8 @@ func TestName(t *testing.T) {
 		{"{label}", Fields{Label: "a   b\tc\n"}, "a b_c_"},
 		{"{label}", Fields{Label: "日本語"}, "日本語"},
 		{"{label}", Fields{Label: "MAPS.incomplete"}, "MAPS_incomplete"},
+		{"{label}", Fields{Label: "MAPS.added"}, "MAPS_added"},
+		{"{item} {label}", Fields{Item: "1", Label: "MAPS.ADDED "}, "1 MAPS_ADDED"},
 		{"{label}", Fields{Label: "MAPS.Incomplete . "}, "MAPS_Incomplete"},
 	} {
 		if got := parse(t, c.template).Name(c.f); got != c.want {
@@ -126,6 +128,8 @@ func unsafe(name string) string {
 		return "forbidden characters"
 	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || !unicode.IsPrint(r) && unicode.Is(unicode.Cf, r) }):
 		return "characters that act"
+	case strings.HasSuffix(strings.ToLower(name), ".added") || strings.HasSuffix(strings.ToLower(name), ".incomplete"):
+		return "an ending that a restore gives"
 	case strings.HasSuffix(name, ".") || strings.HasSuffix(name, " "):
 		return "a dot or space at its end"
 	case strings.HasPrefix(name, "-") || strings.HasPrefix(name, ".") || strings.HasPrefix(name, " "):

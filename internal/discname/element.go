@@ -28,14 +28,18 @@ func clean(s string) string {
 	}, s)
 }
 
-// partial ends the names of folders that a restore is still making: a label that
-// ends so would have another disc's restore take the folder for its own.
-const partial = ".incomplete"
+// partial ends the names of folders that a restore is still making, and added
+// those that photos come into, beside the disc's: a label that ends so would have
+// another disc's restore take the folder for its own.
+const (
+	partial = ".incomplete"
+	added   = ".added"
+)
 
 // Element makes one safe element of a path of any text: at most Max bytes of
 // UTF-8, no separators, nothing that Windows reserves, no leading dash or dot,
-// no space or dot at its end, and not the ending of what is still being made. It
-// is empty when nothing is left.
+// no space or dot at its end, and no ending that a restore gives. It is empty when
+// nothing is left.
 func Element(s string) string {
 	s = strings.TrimLeft(clean(s), " ")
 	s = trimEnd(Cut(s, Max))
@@ -49,8 +53,10 @@ func Element(s string) string {
 		s = "_" + s
 	}
 	s = trimEnd(Cut(s, Max))
-	if n := len(s) - len(partial); n >= 0 && strings.EqualFold(s[n:], partial) {
-		s = s[:n] + "_" + s[n+1:]
+	for _, ending := range []string{partial, added} {
+		if n := len(s) - len(ending); n >= 0 && strings.EqualFold(s[n:], ending) {
+			s = s[:n] + "_" + s[n+1:]
+		}
 	}
 	return s
 }
