@@ -56,15 +56,11 @@ func (s *shelf) auditAdded(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sent, err := s.cfg.Catalog.SentSeqs(ctx, s.name)
-	if err != nil {
-		return err
-	}
 	for _, f := range files {
 		key := catalog.AddedKey(f.CarrierID, f.SHA256)
 		size, there := s.added[key]
 		delete(s.added, key)
-		if err := s.addedFile(ctx, f, key, size, there, sent[f.CarrierID] >= f.Seq); err != nil {
+		if err := s.addedFile(ctx, f, key, size, there, s.sent[f.CarrierID] >= f.Seq); err != nil {
 			return err
 		}
 	}

@@ -44,12 +44,8 @@ func (s *shelf) auditEvents(ctx context.Context) error {
 	if o != nil && (o.Version != 0 || o.Store != "" && o.Store != s.name) {
 		return nil
 	}
-	sent, err := s.cfg.Catalog.SentSeqs(ctx, s.name)
-	if err != nil {
-		return err
-	}
 	ids := map[string]bool{}
-	for id := range sent {
+	for id := range s.sent {
 		ids[id] = o == nil || o.CarrierID == id
 	}
 	for id := range s.letters {
@@ -59,7 +55,7 @@ func (s *shelf) auditEvents(ctx context.Context) error {
 		if !ids[id] {
 			continue
 		}
-		if err := s.eventsOf(ctx, id, sent[id]); err != nil {
+		if err := s.eventsOf(ctx, id, s.sent[id]); err != nil {
 			return err
 		}
 	}

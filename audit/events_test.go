@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"context"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"ripstation/archive"
 	"ripstation/catalog"
 )
 
@@ -169,5 +171,41 @@ func TestEventsOfAWithdrawnDisc(t *testing.T) {
 	r := b.audit(false)
 	if got, want := eventCodes(r), (map[string]Code{"vault " + first: EventMissing}); !maps.Equal(got, want) || r.Events.Withdrawn == 0 {
 		t.Errorf("found %v, want %v; %+v", got, want, r.Events)
+	}
+}
+
+// busy is a store that is sent more while it is listed.
+type busy struct {
+	archive.Store
+	meanwhile func()
+}
+
+func (s busy) List(ctx context.Context, prefix string) iter.Seq2[archive.Info, error] {
+	return func(yield func(archive.Info, error) bool) {
+		for info, err := range s.Store.List(ctx, prefix) {
+			if !yield(info, err) {
+				return
+			}
+		}
+		s.meanwhile()
+	}
+}
+
+// What is sent while an audit is under way is nobody's fault.
+func TestEventsAreSentMeanwhile(t *testing.T) {
+	b := newBench(t)
+	id := b.disc(1)
+	b.tell(id, "before", "shelf", "vault")
+	was := b.stores[0]
+	b.stores[0] = busy{was, func() {
+		b.stores[0] = was
+		b.give(id, "a photo", "shelf")
+		b.tell(id, "meanwhile", "shelf")
+	}}
+	if r := b.audit(true); len(r.Findings) != 0 {
+		t.Errorf("found: %v", r.Findings)
+	}
+	if got := b.stores[0]; got != was {
+		t.Error("nothing was sent meanwhile")
 	}
 }

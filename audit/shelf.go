@@ -30,6 +30,7 @@ type shelf struct {
 	added  map[string]int64 // size by key, of what lies among added files
 	// letters are the sizes by key of what lies among events, by carrier.
 	letters map[string]map[string]int64
+	sent    map[string]int64   // by carrier: the events that the store was sent before it was listed
 	loose   map[string]*bundle // objects without a copy, by the first two parts of their keys
 }
 
@@ -43,6 +44,10 @@ type bundle struct {
 // audit lists the store and looks at every copy in it.
 func (s *shelf) audit(ctx context.Context) error {
 	rep := StoreReport{Name: s.name}
+	var err error
+	if s.sent, err = s.cfg.Catalog.SentSeqs(ctx, s.name); err != nil {
+		return err
+	}
 	if err := s.list(ctx, &rep); err != nil {
 		if ctx.Err() != nil {
 			return err

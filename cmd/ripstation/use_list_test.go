@@ -72,7 +72,7 @@ func TestFilesAreHeldAgainstTheirDigests(t *testing.T) {
 	if err := unix.Removexattr(list, "user.ripstation.crc64nvme"); err != nil { // else the store itself sees it
 		t.Fatal(err)
 	}
-	if a := run("cat", id, "docs/CON", "--volume", "Joliet"); a.code != exitBlind || a.out != "" || !strings.Contains(a.talk, "not the one on record") {
+	if a := run("cat", id, "docs/CON", "--volume", "Joliet"); a.code != exitFindings || a.out != "" || !strings.Contains(a.talk, "not the one on record") {
 		t.Errorf("a changed list: exit %d\n%s", a.code, a.talk)
 	}
 }
