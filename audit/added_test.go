@@ -25,10 +25,24 @@ func (b *bench) give(id, text string, to ...string) catalog.AddedFile {
 	_, err := b.cat.AddFile(ctx, id, a, catalog.Agent{Role: catalog.RoleOperator, Name: "ada"})
 	b.must(err)
 	for _, st := range b.stores {
+		if slices.Contains(to, st.Name()) {
+			b.must(archive.PutFile(ctx, st, catalog.AddedKey(id, a.SHA256), strings.NewReader(text), a.Size, a.SHA256))
+		}
+	}
+	b.post(id, to...)
+	all, err := b.cat.Added(ctx, id)
+	b.must(err)
+	return all[len(all)-1]
+}
+
+// post sends what is due of a disc's events to the stores named.
+func (b *bench) post(id string, to ...string) {
+	b.t.Helper()
+	ctx := context.Background()
+	for _, st := range b.stores {
 		if !slices.Contains(to, st.Name()) {
 			continue
 		}
-		b.must(archive.PutFile(ctx, st, catalog.AddedKey(id, a.SHA256), strings.NewReader(text), a.Size, a.SHA256))
 		p, err := b.cat.PostFor(ctx, id, st.Name())
 		b.must(err)
 		for _, e := range p.Events {
@@ -38,9 +52,6 @@ func (b *bench) give(id, text string, to ...string) catalog.AddedFile {
 		}
 		b.must(b.cat.Sent(ctx, id, st.Name(), p.Last))
 	}
-	all, err := b.cat.Added(ctx, id)
-	b.must(err)
-	return all[len(all)-1]
 }
 
 func (b *bench) added(store string, f catalog.AddedFile) string {

@@ -22,18 +22,7 @@ func (b *bench) tell(id, text string, to ...string) (key string) {
 	b.t.Helper()
 	ctx := context.Background()
 	b.must(b.cat.AddEvent(ctx, id, catalog.Event{Type: catalog.EventModify, Time: time.Now(), Outcome: catalog.EventSuccess, Detail: text, Agents: []catalog.Agent{{Role: catalog.RoleOperator, Name: "ada"}}}))
-	for _, st := range b.stores {
-		if slices.Contains(to, st.Name()) {
-			p, err := b.cat.PostFor(ctx, id, st.Name())
-			b.must(err)
-			for _, e := range p.Events {
-				body, err := e.Encode()
-				b.must(err)
-				b.must(st.Put(ctx, catalog.EventKey(id, e.Seq, body), body))
-			}
-			b.must(b.cat.Sent(ctx, id, st.Name(), p.Last))
-		}
-	}
+	b.post(id, to...)
 	all, err := b.cat.Letters(ctx, id)
 	b.must(err)
 	last := all[len(all)-1]

@@ -169,6 +169,16 @@ func TestDoubleOfASealedDisc(t *testing.T) {
 	}
 }
 
+// says says which item the disc in a drive is, once it is known what lies there.
+func (r *rig) says(drive, item string) {
+	r.t.Helper()
+	err := station.ErrBusy
+	for end := time.Now().Add(patience); errors.Is(err, station.ErrBusy) && time.Now().Before(end); {
+		_, err = r.station.Rip(r.t.Context(), station.Request{Source: drive, Item: item})
+	}
+	must(r.t, err)
+}
+
 // A power cut can take all that was read of a disc, and somebody may exchange
 // it meanwhile. Its job goes on, and what was said of it only when it is said
 // again.
@@ -200,11 +210,7 @@ func TestNamedDiscOfWhichNothingIsLeft(t *testing.T) {
 			must(t, bench.Place(there, d, false, 1))
 			second.start().knows(1)
 			if again {
-				err := station.ErrBusy // while it is found out what is in the drive
-				for end := time.Now().Add(patience); errors.Is(err, station.ErrBusy) && time.Now().Before(end); {
-					_, err = second.station.Rip(t.Context(), station.Request{Source: "SIM1", Item: "B-51"})
-				}
-				must(t, err)
+				second.says("SIM1", "B-51")
 			}
 			x := second.ended(1, station.OutcomeDone)
 			second.cleared(x.ID)
