@@ -112,6 +112,21 @@ func TestRepairOfEvents(t *testing.T) {
 	b.must(err)
 	b.must(os.Remove(b.file("shelf", gone)))
 	b.rewrite("vault", bent, func(body []byte) []byte { return bytes.Replace(body, []byte("bent"), []byte("true"), 1) })
+	lost := func() []string {
+		t.Helper()
+		ids, err := LostEvents(ctx, b.cat)
+		b.must(err)
+		return ids
+	}
+	if got := lost(); len(got) != 0 {
+		t.Errorf("lost before anybody looked: %v", got)
+	}
+	if r := b.audit(true); r.Events.Missing != 1 || r.Events.Damaged != 1 {
+		t.Errorf("the audit: %+v", r.Events)
+	}
+	if got := lost(); !slices.Equal(got, []string{id}) {
+		t.Errorf("lost: %v", got)
+	}
 	repair := func() RepairReport {
 		t.Helper()
 		r, err := Repair(ctx, RepairConfig{Catalog: b.cat, Stores: b.stores, CarrierID: id})
@@ -129,8 +144,14 @@ func TestRepairOfEvents(t *testing.T) {
 		t.Error("what an administrator has to move away was written over")
 	}
 	b.must(os.Remove(b.file("vault", bent))) // moved away
+	if got := lost(); !slices.Equal(got, []string{id}) {
+		t.Errorf("lost while one waits to be moved away: %v", got)
+	}
 	if r := repair(); len(r.Events) != 1 || !slices.Equal(r.Events[0].Sent, []string{bent}) {
 		t.Errorf("once it was moved away: %+v", r.Events)
+	}
+	if got := lost(); len(got) != 0 {
+		t.Errorf("lost after all was sent: %v", got)
 	}
 	if r := repair(); len(r.Events) != 0 {
 		t.Errorf("when all is well: %+v", r.Events)

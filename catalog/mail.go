@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"unicode/utf8"
 )
 
 // bell rings for whoever waits for events.
@@ -89,6 +90,19 @@ func (c *Catalog) PostFor(ctx context.Context, carrierID, store string) (Post, e
 		}
 	}
 	return p, nil
+}
+
+// Told gives the carriers, by id, that have an event of this type and outcome whose
+// detail begins so.
+func (c *Catalog) Told(ctx context.Context, t EventType, o EventOutcome, begins string) (ids []string, err error) {
+	err = each(ctx, c.r, "SELECT DISTINCT carrier FROM events WHERE type = ? AND outcome = ? AND substr(detail, 1, ?) = ? ORDER BY carrier",
+		[]any{string(t), string(o), utf8.RuneCountInString(begins), begins}, func(rs *sql.Rows) error {
+			var id string
+			err := rs.Scan(&id)
+			ids = append(ids, id)
+			return err
+		})
+	return ids, explain("look up what was told of discs", err)
 }
 
 // Letter is an event that a store may hold: it must, once it was sent, unless a

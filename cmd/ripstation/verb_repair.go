@@ -26,10 +26,11 @@ is, and gets a new version on top in a bucket that keeps the old one; in other
 stores nothing is done, and what an administrator must move away first is
 printed; so it is when something else lies in a file's place, or a delete marker
 on it that the server puts nothing on top of. Afterwards the copy is read in full. It refuses when no copy is good.
+Events that a store has lost are sent again out of the catalog.
 
 With --to STORE only that store's copy is made good; it may be a store that has no
 copy yet. With --all-damaged it goes through every disc that the catalog has a
-missing or damaged copy of, and past failures.
+missing or damaged copy of, or that an audit missed events of, and past failures.
 
 The exit code is 4 when a copy is still missing or damaged, 5 when a copy could
 not be looked at.`,
@@ -112,7 +113,7 @@ func (a *app) repair(ctx context.Context, ids []string, in web.RepairRequest, da
 }
 
 // withFaults are the discs with a copy that the catalog calls missing or
-// damaged.
+// damaged, or of which an audit missed events in a store.
 func (a *app) withFaults(ctx context.Context, cfg *Config) (ids []string, err error) {
 	l, err := openLocal(ctx, cfg, false)
 	if err != nil {
@@ -130,11 +131,17 @@ func (a *app) withFaults(ctx context.Context, cfg *Config) (ids []string, err er
 		if err != nil && !errors.Is(err, catalog.ErrDamaged) {
 			return nil, fault(err)
 		}
-		if err == nil && !withdrawn[c.CarrierID] && (c.State == catalog.Missing || c.State == catalog.Damaged) && !slices.Contains(ids, c.CarrierID) {
+		if err == nil && (c.State == catalog.Missing || c.State == catalog.Damaged) {
 			ids = append(ids, c.CarrierID)
 		}
 	}
-	return ids, nil
+	lost, err := audit.LostEvents(ctx, l.cat)
+	if err != nil {
+		return nil, fault(err)
+	}
+	ids = append(ids, lost...)
+	slices.Sort(ids)
+	return slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return withdrawn[id] }), nil
 }
 
 // repairCode is the exit code of one disc's repair.
