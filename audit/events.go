@@ -119,7 +119,7 @@ func (s *shelf) eventFaults(ctx context.Context, id string, p post) error {
 		code    Code
 		what    string
 		letters []letter
-	}{{EventMissing, "is not there", p.missing}, {EventDiffers, "does not lie there as it was sent", p.differs}} {
+	}{{EventMissing, "is not there", p.missing}, {EventDiffers, "has other bytes there, or another one has its number", p.differs}} {
 		if len(k.letters) == 0 {
 			continue
 		}
