@@ -182,7 +182,7 @@ func repairCode(r audit.RepairReport) int {
 		}
 	}
 	worse(eventsCode(r))
-	if len(r.Before.Each) == 0 && r.Before.Added.LookedAt == 0 && r.Before.Events.LookedAt == 0 {
+	if len(r.Before.Each) == 0 && r.Before.Added.LookedAt == 0 && len(r.Events) == 0 {
 		worse(exitBlind)
 	}
 	return code

@@ -50,10 +50,11 @@ func (a *app) verify(ctx context.Context, in web.AuditRequest) error {
 	if err != nil {
 		return err
 	}
-	if len(report.Each) == 0 && report.Added.LookedAt == 0 && in.Store == "" && in.Version == 0 {
+	nothing := len(report.Each) == 0 && report.Added.LookedAt == 0 && report.Faults() == 0
+	if nothing && in.Store == "" && in.Version == 0 {
 		return &failure{exitBlind, fmt.Errorf("disc %s has no copy that could be read; `ripstation show %s` says why", one(in.Disc), one(in.Disc))}
 	}
-	if len(report.Each) == 0 && report.Added.LookedAt == 0 {
+	if nothing {
 		return &failure{exitBlind, fmt.Errorf("disc %s has no such copy; `ripstation show %s` lists those that it has", one(in.Disc), one(in.Disc))}
 	}
 	if a.json {
