@@ -148,6 +148,11 @@ type letter struct {
 	sum  string // SHA-256 of body
 }
 
+func letterOf(l catalog.Letter) (letter, error) {
+	body, err := l.Encode()
+	return letter{l.Seq, l.Time, catalog.EventKey(l.Carrier, l.Seq, body), body, fmt.Sprintf("%x", sha256.Sum256(body))}, err
+}
+
 // post is what a store holds of one carrier's events.
 type post struct {
 	there, missing []letter
@@ -160,15 +165,14 @@ func postOf(all []catalog.Letter, sent int64, listed map[string]int64) (p post, 
 	stranger := maps.Clone(listed)
 	var gone []letter
 	for _, l := range all {
-		body, err := l.Encode()
+		e, err := letterOf(l)
 		if err != nil {
 			return p, err
 		}
-		e := letter{l.Seq, l.Time, catalog.EventKey(l.Carrier, l.Seq, body), body, fmt.Sprintf("%x", sha256.Sum256(body))}
 		size, there := listed[e.key]
 		delete(stranger, e.key)
 		switch {
-		case there && size != int64(len(body)):
+		case there && size != int64(len(e.body)):
 			p.differs = append(p.differs, e)
 		case there && !l.Sealed && l.Seq <= sent:
 			p.there = append(p.there, e)

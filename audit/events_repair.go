@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,8 +24,8 @@ type RepairedEvents struct {
 	Failed  string   `json:"failed"` // what did not work; empty when all did
 }
 
-// events sends what is missing of a disc's events. The catalog has them all, and
-// knows what each store was sent.
+// events sends what the look before missed of a disc's events. The catalog has them
+// all.
 func (r *repair) events(ctx context.Context) error {
 	all, err := r.cfg.Catalog.Letters(ctx, r.cfg.CarrierID)
 	if errors.Is(err, catalog.ErrDamaged) || errors.Is(err, catalog.ErrNotFound) {
@@ -44,56 +45,28 @@ func (r *repair) events(ctx context.Context) error {
 	return nil
 }
 
+// eventsIn goes by what the look before found of the events in one store.
 func (r *repair) eventsIn(ctx context.Context, st archive.Store, all []catalog.Letter) error {
-	sent, err := r.cfg.Catalog.SentSeq(ctx, r.cfg.CarrierID, st.Name())
-	if err != nil {
-		return err
-	}
-	listed := map[string]int64{}
-	for info, err := range st.List(ctx, r.cfg.CarrierID+"/events/") {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			return nil // the look before has told of it
-		}
-		if _, ok := catalog.IsEventKey(info.Key); ok {
-			listed[info.Key] = info.Size
-		}
-	}
-	p, err := postOf(all, sent, listed)
-	if err != nil {
-		return err
-	}
 	out := RepairedEvents{Store: st.Name(), Sent: []string{}, Differs: []string{}}
-	fail := func(l letter, err error) {
-		if errors.Is(err, archive.ErrExists) {
-			out.Differs = append(out.Differs, l.key)
-		} else if out.Failed == "" {
-			out.Failed = err.Error()
+	for _, f := range r.report.Before.Findings {
+		if _, ok := catalog.IsEventKey(f.Key); !ok || f.Store != st.Name() {
+			continue
 		}
-	}
-	for _, l := range p.differs {
-		fail(l, archive.ErrExists)
-	}
-	for _, l := range p.there {
-		switch err := archive.HoldsFile(ctx, st, l.key, int64(len(l.body)), l.sum); {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil:
-			fail(l, err)
-		}
-	}
-	for _, l := range p.missing {
-		err := st.Put(ctx, l.key, l.body)
-		if err == nil {
-			err = archive.HoldsFile(ctx, st, l.key, int64(len(l.body)), l.sum)
-		}
-		if err != nil && ctx.Err() == nil {
-			fail(l, err)
-		}
-		if err == nil {
-			out.Sent = append(out.Sent, l.key)
+		switch f.Code {
+		case EventDiffers:
+			out.Differs = append(out.Differs, f.Key)
+		case CouldNotLook:
+			out.Failed = cmp.Or(out.Failed, f.Message)
+		case EventMissing:
+			err := sendEvent(ctx, st, all, f.Key)
+			switch {
+			case err == nil:
+				out.Sent = append(out.Sent, f.Key)
+			case errors.Is(err, archive.ErrExists):
+				out.Differs = append(out.Differs, f.Key)
+			case ctx.Err() == nil:
+				out.Failed = cmp.Or(out.Failed, err.Error())
+			}
 		}
 	}
 	if len(out.Sent)+len(out.Differs) == 0 && out.Failed == "" {
@@ -104,9 +77,27 @@ func (r *repair) eventsIn(ctx context.Context, st archive.Store, all []catalog.L
 		return ctx.Err()
 	}
 	// What was done has to be written down even when somebody has stopped it.
-	err = r.cfg.Catalog.AddEvent(context.WithoutCancel(ctx), r.cfg.CarrierID, catalog.Event{Type: catalog.EventReplication, Time: time.Now().UTC(), Outcome: catalog.EventSuccess,
+	err := r.cfg.Catalog.AddEvent(context.WithoutCancel(ctx), r.cfg.CarrierID, catalog.Event{Type: catalog.EventReplication, Time: time.Now().UTC(), Outcome: catalog.EventSuccess,
 		Detail:  fmt.Sprintf("repair: %s missing in store %s: sent again out of the catalog, and read back", plural(len(out.Sent), "event was", "events were"), out.Store),
 		Agents:  append(slices.Clone(r.cfg.Agents), catalog.Agent{Role: catalog.RoleStore, Name: out.Store}),
 		Objects: append([]string{"store:" + out.Store}, out.Sent...)})
 	return errors.Join(err, ctx.Err())
+}
+
+// sendEvent puts the event of a key, only if absent, and reads it back.
+func sendEvent(ctx context.Context, st archive.Store, all []catalog.Letter, key string) error {
+	for _, l := range all {
+		e, err := letterOf(l)
+		if err != nil {
+			return err
+		}
+		if e.key != key {
+			continue
+		}
+		if err := st.Put(ctx, e.key, e.body); err != nil {
+			return err
+		}
+		return archive.HoldsFile(ctx, st, e.key, int64(len(e.body)), e.sum)
+	}
+	return fmt.Errorf("%s: the catalog does not have it any more", key)
 }
