@@ -76,7 +76,7 @@ func (p *Proxy) Run(ctx context.Context, l net.Listener) error {
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 8}
 	defer transport.CloseIdleConnections()
 	quiet := log.New(io.Discard, "", 0) // what goes wrong is in the log as status 0
-	srv := &http.Server{ErrorLog: quiet, ConnState: p.connState, Handler: &httputil.ReverseProxy{
+	proxy := &httputil.ReverseProxy{
 		Transport: transport, ErrorLog: quiet,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(p.upstream)
@@ -90,13 +90,27 @@ func (p *Proxy) Run(ctx context.Context, l net.Listener) error {
 			p.record(r, 0)
 			panic(http.ErrAbortHandler) // no answer at all, as from a server that is gone
 		},
-	}}
+	}
+	srv := &http.Server{ErrorLog: quiet, ConnState: p.connState, Handler: fullDuplex(proxy)}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
 	if err := srv.Serve(link{l, p}); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the S3 proxy: %w", err)
 	}
 	return nil
+}
+
+// fullDuplex lets the server answer before the client's last byte was looked
+// for. Else net/http closes the request's body with the first byte of the
+// answer, the transport fails in its last look at that body, and the answer
+// breaks off in the middle.
+func fullDuplex(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+			panic(err) // only from something that is no HTTP/1 server
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (p *Proxy) connState(c net.Conn, state http.ConnState) {
