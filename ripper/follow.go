@@ -58,11 +58,11 @@ func (f *Follower) Run(ctx context.Context) error {
 		return fmt.Errorf("follow image in %s: %w", f.img.dir, ErrInUse)
 	}
 	defer f.mu.Unlock()
-	back, err := openBack(f.img.Path())
+	back, err := OpenBytes(f.img.Path())
 	if err != nil {
 		return err
 	}
-	defer back.close()
+	defer back.Close()
 	b, err := newBlock()
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func (f *Follower) Run(ctx context.Context) error {
 }
 
 // advance goes over all blocks that are final.
-func (f *Follower) advance(ctx context.Context, back *backFile, b *block) error {
+func (f *Follower) advance(ctx context.Context, back *Bytes, b *block) error {
 	for f.at < f.img.Size() {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -128,11 +128,11 @@ func (f *Follower) advance(ctx context.Context, back *backFile, b *block) error 
 }
 
 // prove reads a block and holds it against its chunks.
-func (f *Follower) prove(back *backFile, b *block, chunks []chunk) error {
-	if err := back.read(b); err != nil {
+func (f *Follower) prove(back *Bytes, b *block, chunks []chunk) error {
+	if err := b.read(back); err != nil {
 		return err
 	}
-	f.how = weaker(f.how, back.how)
+	f.how = weaker(f.how, back.How())
 	if b.err != nil {
 		return b.err
 	}
@@ -168,7 +168,7 @@ func held(off int64, data []byte, chunks []chunk) (bad []chunk, blank bool) {
 // confirming read, that is all; else it goes back. With settled nothing will change
 // any more, also where sectors are missing: what it cannot prove then is left
 // in front of it.
-func (f *Follower) review(ctx context.Context, back *backFile, b *block, settled bool) error {
+func (f *Follower) review(ctx context.Context, back *Bytes, b *block, settled bool) error {
 	for _, off := range f.altered() {
 		if err := ctx.Err(); err != nil {
 			f.changed = 0
@@ -257,11 +257,11 @@ func (f *Follower) handOver(ctx context.Context) error {
 	if f.at == 0 {
 		return nil
 	}
-	back, err := openBack(f.img.Path())
+	back, err := OpenBytes(f.img.Path())
 	if err != nil {
 		return err
 	}
-	defer back.close()
+	defer back.Close()
 	b, err := newBlock()
 	if err != nil {
 		return err

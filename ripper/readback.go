@@ -5,21 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
 	"ripstation/disc"
-)
-
-// How the image was read back. Only the first is proof that the disk itself
-// holds it.
-const (
-	ReadDirect  = "O_DIRECT"
-	ReadDropped = "page cache dropped" // the kernel was told to forget it; it may not have
-	ReadCached  = "page cache"         // the file system lives in memory, or would not forget
 )
 
 const (
@@ -69,70 +60,33 @@ func (b *block) extent() disc.Extent {
 // looker takes every block of the image in order.
 type looker func(*block) error
 
-// backFile is an image that is read from the disk, past the page cache where
-// that can be done.
-type backFile struct {
-	*os.File
-	how string
-}
-
-// openBack opens the image, whose bytes are synced.
-func openBack(path string) (*backFile, error) {
-	f, how, err := openPast(path)
-	if err != nil {
-		return nil, err
-	}
-	return &backFile{f, how}, nil
-}
-
-func (f *backFile) close() { _ = f.Close() } // it was only read
-
-// read fills a block. When the disk does not give it, that is the block's err.
-func (f *backFile) read(b *block) error {
+// read fills a block from the disk. When the disk does not give it, that is
+// the block's err.
+func (b *block) read(from *Bytes) error {
 	b.data, b.err = nil, nil
-	got, err := f.ReadAt(b.mem, b.off)
+	got, err := from.ReadAt(b.mem, b.off)
 	switch {
 	case int64(got) >= b.size && (err == nil || errors.Is(err, io.EOF)):
 		b.data = b.mem[:b.size]
 	case errors.Is(err, unix.EIO):
 		b.err = err
-	case errors.Is(err, unix.EINVAL) && f.how == ReadDirect:
-		// It was opened for direct reads and cannot do them after all.
-		f.close()
-		if f.File, f.how, err = openDropped(f.Name()); err != nil {
-			return err
-		}
-		return f.read(b)
 	case err == nil || errors.Is(err, io.EOF):
-		return fmt.Errorf("read back %s: it ends at byte %d of %d", f.Name(), b.off+int64(got), b.off+b.size)
+		return fmt.Errorf("read back %s: it ends at byte %d of %d", from.name(), b.off+int64(got), b.off+b.size)
 	default:
-		return fmt.Errorf("read back %s: %w", f.Name(), err)
-	}
-	if f.how != ReadDirect {
-		_ = unix.Fadvise(int(f.Fd()), b.off, b.size, unix.FADV_DONTNEED) // advice: what is read once is not kept
+		return fmt.Errorf("read back %s: %w", from.name(), err)
 	}
 	return nil
-}
-
-// weaker is what can be said of two readings together; one that was none is "".
-func weaker(a, b string) string {
-	for _, how := range []string{ReadCached, ReadDropped, ReadDirect} {
-		if a == how || b == how {
-			return how
-		}
-	}
-	return ""
 }
 
 // readBack reads the image from byte from, where a block begins, and shows every block to all lookers at
 // once. It says how it was read. A block that the disk cannot read comes
 // without data.
 func readBack(ctx context.Context, path string, from, size int64, lookers []looker, progress func(done, total int64)) (how string, err error) {
-	f, err := openBack(path)
+	f, err := OpenBytes(path)
 	if err != nil {
 		return "", err
 	}
-	defer f.close()
+	defer f.Close()
 	flight := min(blocks, (size-from+blockSize-1)/blockSize)
 	free := make(chan *block, flight)
 	for range flight {
@@ -178,7 +132,7 @@ func readBack(ctx context.Context, path string, from, size int64, lookers []look
 			return "", fmt.Errorf("read back %s: %w", path, context.Cause(ctx))
 		}
 		b.span(off, size)
-		if err := f.read(b); err != nil {
+		if err := b.read(f); err != nil {
 			return "", err
 		}
 		off += b.size
@@ -197,42 +151,7 @@ func readBack(ctx context.Context, path string, from, size int64, lookers []look
 			return "", fmt.Errorf("read back %s: %w", path, context.Cause(ctx))
 		}
 	}
-	return f.how, nil
-}
-
-// openPast opens the image, whose bytes are synced, for reads that do not come
-// from memory.
-func openPast(path string) (*os.File, string, error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(path, &st); err != nil {
-		return nil, "", fmt.Errorf("read back %s: %w", path, err)
-	}
-	if st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC {
-		// It may take O_DIRECT, which does not make memory a disk.
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, "", fmt.Errorf("read back: %w", err)
-		}
-		return f, ReadCached, nil
-	}
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECT, 0)
-	if errors.Is(err, unix.EINVAL) {
-		return openDropped(path)
-	} else if err != nil {
-		return nil, "", fmt.Errorf("read back: %w", err)
-	}
-	return f, ReadDirect, nil
-}
-
-func openDropped(path string) (*os.File, string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, "", fmt.Errorf("read back: %w", err)
-	}
-	if err := unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
-		return f, ReadCached, nil
-	}
-	return f, ReadDropped, nil
+	return f.How(), nil
 }
 
 // zeroes fills every missing or unrecorded sector of the image that is not all

@@ -64,7 +64,7 @@ func (s *Station) bag(j *job) (b archive.Bag, closeBag func(), err error) {
 	if err := m.WriteDdrescue(&ddrescue); err != nil {
 		return b, nil, err
 	}
-	img, err := os.Open(filepath.Join(j.dir, ripper.ImageFile))
+	img, err := ripper.OpenBytes(filepath.Join(j.dir, ripper.ImageFile))
 	if err != nil {
 		return b, nil, err
 	}

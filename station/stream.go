@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"ripstation/archive"
@@ -87,7 +86,7 @@ func (j *job) takeOver(ctx context.Context, store string) (archive.Upload, error
 // desk's rules, and says nothing but in the status; only what a person has to
 // mend is told at once.
 func (d *desk) stream(ctx, until context.Context, j *job, img *ripper.Image, st *stream) error {
-	f, err := os.Open(img.Path()) // the reader's own is closed sooner than the last part ends
+	f, err := ripper.OpenBytes(img.Path()) // the reader's own is closed sooner than the last part ends
 	if err != nil {
 		return err
 	}
