@@ -19,7 +19,7 @@ demo: build
 # each start five times as long and sees nothing there that it does not elsewhere.
 killed := ^TestKilled(AtEveryCrashPoint|AtEveryPart|Twice|WhileComparing)$$
 test: setup
-	scripts/packages.sh xorriso genisoimage udftools hfsutils isomd5sum p7zip-full unzip gddrescue curl eject sqlite3 coreutils util-linux systemd udev attr
+	scripts/packages.sh xorriso genisoimage udftools hfsutils isomd5sum p7zip-full unzip gddrescue eject sqlite3 coreutils util-linux systemd udev attr
 	scripts/real-images.sh
 	scripts/versitygw.sh
 	scripts/seaweedfs.sh

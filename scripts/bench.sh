@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 mkdir -p .cache/bench
 scripts/packages.sh xorriso genisoimage p7zip-full openssl
 case " ${*:-archive} " in *" archive "*)
-	scripts/packages.sh gddrescue awscli curl eject gcc libc6-dev coreutils
+	scripts/packages.sh gddrescue awscli eject gcc libc6-dev coreutils
 	scripts/versitygw.sh >/dev/null
 	scripts/rclone.sh >/dev/null
 esac

@@ -33,7 +33,6 @@ type archiveFigures struct {
 	CPUCase   ripCase      `json:"cpu_case"`
 	With      []archiveRun `json:"cpu_with_store"`
 	Without   []archiveRun `json:"cpu_without_store"`
-	Plain     []float64    `json:"cpu_seconds_per_gib_curl"`
 	Four      archiveRun   `json:"four_at_once"`
 	FourCase  ripCase      `json:"four_case"`
 	Tools     []string     `json:"tools"`
@@ -68,9 +67,9 @@ func benchArchive(ctx context.Context, s settings) (sec section, err error) {
 	if s.quick {
 		b.cases = quickArchive
 	}
-	for _, tool := range []string{"ddrescue", debianAWS, "eject", "gcc", "basenc", "split", "curl"} {
+	for _, tool := range []string{"ddrescue", debianAWS, "eject", "gcc", "basenc", "split"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			return sec, fmt.Errorf("%s is missing; install the Debian packages gddrescue, awscli, eject, gcc, curl and coreutils: %w", tool, err)
+			return sec, fmt.Errorf("%s is missing; install the Debian packages gddrescue, awscli, eject, gcc and coreutils: %w", tool, err)
 		}
 	}
 	out, err := exec.CommandContext(ctx, "scripts/rclone.sh").Output()
@@ -282,13 +281,9 @@ func (b *archiveBench) sending(ctx context.Context, f *archiveFigures) error {
 		if err != nil {
 			return err
 		}
-		plain, err := b.plain(ctx, c.bytes(), p.mean())
-		if err != nil {
-			return err
-		}
-		f.With, f.Without, f.Plain = append(f.With, with), append(f.Without, without), append(f.Plain, plain/c.gib())
+		f.With, f.Without = append(f.With, with), append(f.Without, without)
 		costs = append(costs, (with.CPU-without.CPU)/c.gib())
-		b.say("%.2f CPU s a GiB; curl %.2f", costs[n], f.Plain[n])
+		b.say("%.2f CPU s a GiB", costs[n])
 	}
 	f.CPU = middle(costs)
 	return nil

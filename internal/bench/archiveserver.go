@@ -90,25 +90,17 @@ func serveS3(ctx context.Context, dir, shelf string) (s *s3Server, err error) {
 	return s, nil
 }
 
-// client speaks to the server at addr, or at a link in front of it.
-func (s *s3Server) client(addr string) (*s3.Client, error) {
-	pem, err := os.ReadFile(s.ca)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(pem)
-	return s3.New(s3.Options{BaseEndpoint: aws.String("https://" + addr), Region: region, UsePathStyle: true, RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
-		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""), RetryMaxAttempts: 1,
-		HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool}}}}), nil
-}
-
 // bucket waits until the server answers, and makes the bucket.
 func (s *s3Server) bucket(ctx context.Context, ended <-chan struct{}) error {
-	client, err := s.client(s.addr)
+	pem, err := os.ReadFile(s.ca)
 	if err != nil {
 		return err
 	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem)
+	client := s3.New(s3.Options{BaseEndpoint: aws.String("https://" + s.addr), Region: region, UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""), RetryMaxAttempts: 1,
+		HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool}}}})
 	deadline := time.Now().Add(30 * time.Second)
 	for {
 		_, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(bucket)})

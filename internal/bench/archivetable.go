@@ -60,7 +60,7 @@ func archiveTable(f archiveFigures) string {
 	fmt.Fprintf(&b, "| insertion to open tray, of the better script's | %.3f | 0.60 |\n", f.Script)
 	fmt.Fprintf(&b, "| insertion to open tray, of the drive's own reading time | %.3f (on this link nobody can be below %.3f) | %.3f |\n", f.Drive, mean.Floor/f.Own, limit)
 	fmt.Fprintf(&b, "| the same on a link as fast as the drive ever is | %.3f (nobody below %.3f) | %.3f |\n", f.Links[1].station()/f.Own, f.Links[1].Floor/f.Own, f.allowed(f.Links[1])/f.Own)
-	fmt.Fprintf(&b, "| CPU seconds per GiB for sending | %.2f (curl, the same bytes at the same pace: %.2f) | 1.2 |\n", f.CPU, middle(f.Plain))
+	fmt.Fprintf(&b, "| CPU seconds per GiB for sending | %.2f | 1.2 |\n", f.CPU)
 	fmt.Fprintf(&b, "| peak memory with four discs at once | %.1f MiB | 100 MiB |\n", f.Peak)
 
 	b.WriteString("\n| link | who | rounds | insertion to open tray | of which | CPU s | peak memory |\n|---|---|---|---|---|---|---|\n")
@@ -137,7 +137,7 @@ check as it comes, which asks for the stored sum (HEAD) and takes it anew of the
 of the local file's parts. Neither reads anything back. A clean disc is sealed, and at the end of every run the object on the server's disk had the disc's SHA-256. CPU
 for sending is the difference, turn by turn, of two runs of the same station with the same disc in the same drive and a link without limits, each until the tray opens (process from its
 start, getrusage): one sends, the other has a store that never answers and eject.when = "imaged"; the median of %d. Reading the parts from the spool, their checksums, TLS and the SDK are in it, digests and drive
-are not. Beside it, in each turn, curl sends a file of as many bytes to the same server at the drive's mean rate, in one PUT whose address was signed beforehand: no sums, no parts, no second try. It comes out higher while other work shares the cores and their caches, the store's and the link's included. Peak memory is the station's VmHWM, the simulated drives included, with four discs of %.0f MB in four drives at once over one link of four times the mean rate, until the last tray is open.
+are not. It comes out higher while other work shares the cores and their caches, the store's and the link's included. Peak memory is the station's VmHWM, the simulated drives included, with four discs of %.0f MB in four drives at once over one link of four times the mean rate, until the last tray is open.
 Tools: %s. What this does not say: how a real network delays and loses; how a store far away answers; what a damaged disc costs; what reading back costs; how a real drive and
 the kernel's part in SG_IO behave.
 `, f.StoreIn, f.Own, f.SpinUp, len(f.With), float64(f.FourCase.bytes())/1e6, strings.Join(f.Tools, "; "))
