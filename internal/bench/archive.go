@@ -27,7 +27,7 @@ type archiveFigures struct {
 	Own       float64      `json:"own_seconds"` // the drive's own time for the whole disc
 	SpinUp    float64      `json:"spin_up_seconds"`
 	PartBytes int64        `json:"part_bytes"`
-	StoreIn   string       `json:"store_in"` // "memory", "a disk of its own" or "the images' disk"
+	StoreIn   string       `json:"store_in"` // as shelf.in
 	Links     []linkRuns   `json:"links"`
 	Face      []faceCost   `json:"face"`
 	CPUCase   ripCase      `json:"cpu_case"`
@@ -87,15 +87,14 @@ func benchArchive(ctx context.Context, s settings) (sec section, err error) {
 		return sec, err
 	}
 	main := b.cases.main.bytes()
-	shelf, leaveShelf, err := storeRoom(dir, 2*main) // versitygw joins an upload's parts into a file of its own before it lets go of them
+	shelf, err := storeRoom(ctx, dir, 2*main) // versitygw joins an upload's parts into a file of its own before it lets go of them
 	if err != nil {
 		return sec, err
 	}
-	defer leaveShelf()
+	defer shelf.leave()
+	b.in = shelf.in
 	need := main
-	if b.in, err = placeOf(shelf, dir); err != nil {
-		return sec, err
-	} else if b.in == onImages {
+	if b.in == onImages {
 		need += 2 * main
 	}
 	if err := roomFor(dir, need); err != nil {
@@ -104,7 +103,7 @@ func benchArchive(ctx context.Context, s settings) (sec section, err error) {
 	if b.shim, err = preload.Build(ctx, dir); err != nil {
 		return sec, err
 	}
-	if b.server, err = serveS3(ctx, dir, shelf); err != nil {
+	if b.server, err = serveS3(ctx, dir, shelf.dir); err != nil {
 		return sec, err
 	}
 	defer func() { err = cmp.Or(err, b.server.stop()) }()

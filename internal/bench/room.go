@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,54 +38,6 @@ func workshop(root string) (dir string, leave func(), err error) {
 		return "", nil, err
 	}
 	return dir, func() { os.RemoveAll(dir); lock.Close() }, nil
-}
-
-// memory is where a store is kept that shall share no disk with the station.
-const memory = "/dev/shm"
-
-// Where a store is, as BENCHMARKS.md says it.
-const (
-	inMemory = "memory"
-	onOwn    = "a disk of its own"
-	onImages = "the images' disk"
-)
-
-// storeRoom is a folder for what a store is given, which is not where the
-// images are if that can be had: in STORE, else in memory, else in dir.
-func storeRoom(dir string, need int64) (shelf string, leave func(), err error) {
-	root, named := os.LookupEnv("STORE")
-	if !named {
-		if root = memory; roomFor(root, need) != nil {
-			root = dir
-		}
-	}
-	if shelf, leave, err = workshop(filepath.Join(root, "ripstation-bench")); err != nil {
-		return "", nil, err
-	}
-	if err := errors.Join(os.MkdirAll(shelf, 0o755), roomFor(root, need)); err != nil {
-		leave()
-		return "", nil, err
-	}
-	return shelf, leave, nil
-}
-
-// placeOf says where a store is, seen from the images.
-func placeOf(shelf, images string) (string, error) {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(shelf, &fs); err != nil {
-		return "", err
-	}
-	if fs.Type == unix.TMPFS_MAGIC {
-		return inMemory, nil
-	}
-	var a, b unix.Stat_t
-	if err := errors.Join(unix.Stat(shelf, &a), unix.Stat(images, &b)); err != nil {
-		return "", err
-	}
-	if a.Dev == b.Dev {
-		return onImages, nil
-	}
-	return onOwn, nil
 }
 
 // roomFor checks that need bytes are free where dir is.
