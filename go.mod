@@ -17,6 +17,7 @@ require (
 	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/docker/go-units v0.5.0
+	github.com/google/pprof v0.0.0-20261016150608-1facf8f91b50
 	github.com/jochenvg/go-udev v0.0.0-20171110120927-d6b62d56d37b
 	github.com/minio/crc64nvme v1.1.1
 	github.com/rs/zerolog v1.35.1

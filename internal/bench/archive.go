@@ -281,8 +281,8 @@ func (b *archiveBench) sending(ctx context.Context, f *archiveFigures) error {
 			return err
 		}
 		f.With, f.Without = append(f.With, with), append(f.Without, without)
-		costs = append(costs, (with.CPU-without.CPU)/c.gib())
-		b.say("%.2f CPU s a GiB", costs[n])
+		costs = append(costs, (with.Apart-without.Apart)/c.gib())
+		b.say("%.2f CPU s a GiB (the whole processes: %.2f)", costs[n], (with.CPU-without.CPU)/c.gib())
 	}
 	f.CPU = middle(costs)
 	return nil

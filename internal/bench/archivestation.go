@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,9 @@ type archiveOrder struct {
 type archiveRun struct {
 	Seconds float64 `json:"seconds"`
 	CPU     float64 `json:"cpu_seconds"` // of the process from its start, drives included
-	Peak    int64   `json:"peak_bytes"`
+	// Apart is what of CPU a profile sees apart from digests and drive.
+	Apart float64 `json:"cpu_seconds_apart_from_digests_and_drive"`
+	Peak  int64   `json:"peak_bytes"`
 	// Others is how many cores everything else kept busy between the insertion and
 	// the open tray: the link and the store, and what else the machine had to do.
 	Others float64 `json:"others_cores"`
@@ -108,17 +111,11 @@ func (o archiveOrder) store(ctx context.Context) (archive.Store, error) {
 
 // archiveByStation is a child's work.
 func archiveByStation(ctx context.Context, o archiveOrder) (r archiveRun, err error) {
-	if o.Profile != "" {
-		f, err := os.Create(o.Profile)
-		if err != nil {
-			return r, err
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return r, err
-		}
-		defer pprof.StopCPUProfile()
+	var profile bytes.Buffer
+	if err := pprof.StartCPUProfile(&profile); err != nil {
+		return r, err
 	}
+	defer pprof.StopCPUProfile()
 	store, err := o.store(ctx)
 	if err != nil {
 		return r, err
@@ -159,6 +156,14 @@ func archiveByStation(ctx context.Context, o archiveOrder) (r archiveRun, err er
 	ids, err := untilOpen(ctx, st, bench, slots, discs, &r)
 	if err != nil {
 		return r, err
+	}
+	if r.Apart, err = apart(profile.Bytes()); err != nil {
+		return r, err
+	}
+	if o.Profile != "" {
+		if err := os.WriteFile(o.Profile, profile.Bytes(), 0o644); err != nil {
+			return r, err
+		}
 	}
 	for i, id := range ids {
 		v, err := cat.Show(ctx, id)
@@ -231,6 +236,7 @@ func untilOpen(ctx context.Context, st *station.Station, bench *simbench.Bench, 
 				if err != nil {
 					return nil, err
 				}
+				pprof.StopCPUProfile()
 				r.CPU, r.Peak, r.Others = u.cpu.Seconds(), u.peak, u.since(before, "").Others
 			}
 			continue
