@@ -236,7 +236,7 @@ func TestRebuildOfADamagedStore(t *testing.T) {
 		{[]string{"catalog", "export", "--canonical", "--catalog", filepath.Join(dir, "none.db")}, exitFailed, "no catalog"},
 		{[]string{"catalog", "rebuild", "--from", "local", "--catalog", dir}, exitFailed, "not a file"},
 		{[]string{"catalog", "rebuild", "--from", "local", "--catalog", config}, exitFailed, "not a SQLite database"},
-		{[]string{"catalog", "rebuild", "--from", "local", "--catalog", filepath.Join(dir, "no", "x.db")}, exitFailed, "no such file"},
+		{[]string{"catalog", "rebuild", "--from", "local", "--catalog", filepath.Join(dir, "no", "x.db")}, exitFailed, "no is not there; make it"},
 	} {
 		if a := ripstation(t, append(c.args, "--config", config)...); a.code != c.code || !strings.Contains(a.talk, c.talk) || a.out != "" {
 			t.Errorf("%q: exit %d, want %d and %q\n%s%s", c.args, a.code, c.code, c.talk, a.out, a.talk)

@@ -178,7 +178,10 @@ func workroom(dir string) (temp string, done func(), err error) {
 			lock.Close()
 		}
 	}
-	if temp, err = os.MkdirTemp(dir, ".rebuild-"); err != nil {
+	temp, err = os.MkdirTemp(dir, ".rebuild-")
+	if errors.Is(err, os.ErrNotExist) {
+		return "", nil, fmt.Errorf("the folder %s is not there; make it, or name another file with --catalog", one(dir))
+	} else if err != nil {
 		return "", nil, err
 	}
 	lock, err := lockFolder(temp)
