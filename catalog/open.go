@@ -77,7 +77,7 @@ func OpenReadOnly(ctx context.Context, path string) (*Catalog, error) {
 		return nil, explain(op, err)
 	}
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() && info.Size() == 0 {
 		return nil, fmt.Errorf("%s: %w; it is made when the station runs for the first time", op, ErrAbsent)
 	}
 	if err == nil {

@@ -235,6 +235,7 @@ func TestRebuildOfADamagedStore(t *testing.T) {
 		{[]string{"catalog", "export"}, exitUsage, "--canonical"},
 		{[]string{"catalog", "export", "--canonical", "--catalog", filepath.Join(dir, "none.db")}, exitFailed, "no catalog"},
 		{[]string{"catalog", "rebuild", "--from", "local", "--catalog", dir}, exitFailed, "not a file"},
+		{[]string{"catalog", "rebuild", "--from", "local", "--catalog", "/dev/full"}, exitFailed, "not a file"},
 		{[]string{"catalog", "rebuild", "--from", "local", "--catalog", config}, exitFailed, "not a SQLite database"},
 		{[]string{"catalog", "rebuild", "--from", "local", "--catalog", filepath.Join(dir, "no", "x.db")}, exitFailed, "no is not there; make it"},
 	} {
