@@ -100,9 +100,9 @@ func (b *Bytes) Close() error {
 // their memory to be a multiple of, on any disk there is.
 const page = 4096
 
-// ReadAt is an io.ReaderAt. Where the place or the memory is none for a direct
-// read, and for the last part of a page, it reads through the page cache;
-// memory of 32 KiB and more that Go made is one.
+// ReadAt is an io.ReaderAt. Where place or memory do not begin with a page, and
+// for what is less than a page, it reads through the page cache. A slice of
+// 32 KiB and more that Go made begins with one.
 func (b *Bytes) ReadAt(p []byte, off int64) (n int, err error) {
 	whole := len(p) / page * page
 	if whole > 0 && off%page == 0 && reflect.ValueOf(p).Pointer()%page == 0 && b.How() == ReadDirect {

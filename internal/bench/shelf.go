@@ -47,8 +47,8 @@ func storeRoom(ctx context.Context, dir string, need int64) (s shelf, err error)
 	}
 	if root == memory {
 		if unmount, err := xfs(ctx, s.dir, need); err == nil {
-			clear := s.leave
-			s.in, s.leave = inXFS, func() { unmount(); clear() }
+			leave := s.leave
+			s.in, s.leave = inXFS, func() { unmount(); leave() }
 			return s, nil
 		}
 	}
