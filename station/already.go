@@ -40,10 +40,10 @@ func (b *bay) already(ctx context.Context, d Drive, s seen, h notRead, ask *Requ
 	}
 	b.notice(Notice{ID: h.CarrierID, Word: word, Text: text, Hint: hint})
 	s.identity = h.Identity // with its samples
-	if err := b.part(ctx, d, s, trayAlready, h.CarrierID, h.who, string(word)+": "+text, hint); err != nil {
+	if err := b.part(ctx, d, s, trayOf(out), h.CarrierID, h.who, string(word)+": "+text, hint); err != nil {
 		return "", err
 	}
-	if b.s.cfg.Tray.of(trayAlready) == TrayEject {
+	if b.s.cfg.Tray.of(trayOf(out)) == TrayEject {
 		b.sayFlip(flip, h.CarrierID)
 	}
 	return out, nil

@@ -57,14 +57,14 @@ func (t *Trays) validate() error {
 
 func (t Trays) of(key trayKey) Tray { return *t.all()[key] }
 
-// trayOf is the policy for a disc whose image was sealed.
+// trayOf is the policy for a disc of which there is an image.
 func trayOf(out Outcome) trayKey {
 	switch out {
 	case OutcomeDone:
 		return trayDone
 	case OutcomeIncomplete:
 		return trayIncomplete
-	case OutcomeAlready: // compared in full
+	case OutcomeAlready: // by samples, or compared in full
 		return trayAlready
 	}
 	return trayNeedsYou

@@ -72,6 +72,38 @@ func TestCopyAfterADiscThatWasHeld(t *testing.T) {
 	g.shut.Store(false)
 }
 
+// A disc whose image is incomplete and still on its way comes again: its stay is
+// told as incomplete, and the policy for incomplete discs is the one that counts.
+func TestIncompleteDiscThatComesAgainWhileItIsSent(t *testing.T) {
+	for _, trays := range []station.Trays{{Incomplete: station.TrayHold}, {Already: station.TrayHold}} {
+		t.Run("incomplete "+string(trays.Incomplete)+" already "+string(trays.Already), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, func(c *station.Config) { c.Eject, c.Tray = station.EjectImaged, trays })
+			g := r.shut()
+			drive := r.add(simdrive.Options{})
+			r.start()
+			d := scratched(409)(t)
+			must(t, drive.Insert(d))
+			x := r.ended0(1) // its image does not leave
+			held := trays.Incomplete == station.TrayHold
+			if held {
+				must(t, r.station.Eject(t.Context(), drive.Info.Key))
+			}
+			before := drive.Ejects()
+			must(t, drive.Insert(d))
+			y := r.ended0(2)
+			bay := r.station.Status().Bays[0]
+			if y.ID != x.ID || y.Outcome != station.OutcomeIncomplete || len(r.notes(word(station.WordStillSending))) == 0 {
+				t.Errorf("the second one is %s and ended as %q; the story:\n%s", y.ID, y.Outcome, r.story())
+			}
+			if held != (drive.Ejects() == before) || held != (bay.Word == station.WordHeld) || held != strings.Contains(bay.Text, `eject.incomplete = "hold"`) {
+				t.Errorf("%d ejects; the bay shows %s: %s", drive.Ejects()-before, bay.Word, bay.Text)
+			}
+			g.shut.Store(false)
+		})
+	}
+}
+
 func TestTrayPolicies(t *testing.T) {
 	for name, row := range trayRows {
 		for _, policy := range []station.Tray{"", station.TrayEject, station.TrayHold} {

@@ -85,6 +85,7 @@ func TestNights(t *testing.T) {
 
 func printShrunk(t *testing.T, n operator.Night, tries int) {
 	t.Helper()
+	t.Logf("playing it up to %d times more with less, to find what it takes", tries)
 	n = shrink(n, tries, func(less operator.Night) bool { return len(aNight(t, less)) > 0 })
 	b, err := json.Marshal(n)
 	t.Logf("the fewest acts and faults that still fail:\n%s\n%s\nfor testdata/found (%v):\n%s", script(n), strings.Join(aNight(t, n), "\n"), err, b)
