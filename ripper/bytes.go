@@ -96,6 +96,19 @@ func (b *Bytes) Close() error {
 	return b.plain.Close()
 }
 
+// notGiven reports whether a read failed because of the place that was read: a
+// medium error, a target's error or a checksum that does not fit, by the
+// kernel's names for them. Through the page cache they all are EIO; past it,
+// each is itself. What fails of the disk as a whole is none of them.
+func notGiven(err error) bool {
+	for _, place := range []error{unix.EIO, unix.ENODATA, unix.EREMOTEIO, unix.EILSEQ, unix.EBADMSG, unix.EUCLEAN} {
+		if errors.Is(err, place) {
+			return true
+		}
+	}
+	return false
+}
+
 // page is what direct reads want their place in the file, their length and
 // their memory to be a multiple of, on any disk there is.
 const page = 4096

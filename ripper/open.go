@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"ripstation/disc"
 )
 
@@ -237,7 +235,7 @@ func (img *Image) knows(c chunk) bool {
 func (img *Image) holds(c chunk, buf []byte) (bool, error) {
 	sum := sha256.New()
 	err := readFully(img.file, c.Extent, buf, func(p []byte) { sum.Write(p) })
-	if errors.Is(err, unix.EIO) {
+	if notGiven(err) {
 		return false, nil
 	}
 	return err == nil && [32]byte(sum.Sum(nil)) == c.sum, err

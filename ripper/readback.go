@@ -60,15 +60,21 @@ func (b *block) extent() disc.Extent {
 // looker takes every block of the image in order.
 type looker func(*block) error
 
+// image is what a block is read from: Bytes.
+type image interface {
+	io.ReaderAt
+	name() string
+}
+
 // read fills a block from the disk. When the disk does not give it, that is
 // the block's err.
-func (b *block) read(from *Bytes) error {
+func (b *block) read(from image) error {
 	b.data, b.err = nil, nil
 	got, err := from.ReadAt(b.mem, b.off)
 	switch {
 	case int64(got) >= b.size && (err == nil || errors.Is(err, io.EOF)):
 		b.data = b.mem[:b.size]
-	case errors.Is(err, unix.EIO):
+	case notGiven(err):
 		b.err = err
 	case err == nil || errors.Is(err, io.EOF):
 		return fmt.Errorf("read back %s: it ends at byte %d of %d", from.name(), b.off+int64(got), b.off+b.size)
