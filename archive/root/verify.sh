@@ -1,6 +1,7 @@
 #!/bin/sh
 # Checks bags (RFC 8493) with a POSIX shell and the GNU coreutils alone, and the
-# files in folders named "added", each of which has its SHA-256 as its name.
+# files in folders named "added", each of which has its SHA-256 as its name, and
+# in a disc's folder "events", which have the beginning of theirs in their names.
 #
 #     sh verify.sh             every bag beside and below this file
 #     sh verify.sh BAG...      the bags named
@@ -118,8 +119,23 @@ holds_added() {
     return 1
 }
 
+# is_disc NAME: whether a store may have a disc's folder of that name: 26 letters
+# and digits.
+is_disc() {
+    case $1 in *[!a-z2-7]*) return 1 ;; esac
+    [ "${#1}" -eq 26 ]
+}
+
+# holds_events FOLDER: whether it is a store's <id>/events.
+holds_events() {
+    [ "${1##*/}" = events ] || return 1
+    above=${1%/*}
+    case $above in . | .. | */. | */..) above=$(cd -- "$above" 2>/dev/null && pwd -P) || return 1 ;; esac
+    is_disc "${above##*/}"
+}
+
 # bag_place PATH: whether a store has a bag there, whatever it looks like:
-# <id>/v<n>, an id being 26 letters and digits.
+# <id>/v<n>.
 bag_place() {
     [ -d "$1" ] && [ ! -h "$1" ] && { [ ! -r "$1" ] || [ ! -x "$1" ]; } && return 1 # not to be looked at
     case ${1##*/} in
@@ -128,9 +144,7 @@ bag_place() {
     *) return 1 ;;
     esac
     above=${1%/*}
-    above=${above##*/}
-    case $above in *[!a-z2-7]*) return 1 ;; esac
-    [ "${#above}" -eq 26 ]
+    is_disc "${above##*/}"
 }
 
 # bags FOLDER: the encoded paths of all bags below.
@@ -146,7 +160,7 @@ bags() {
             continue
         fi
         [ -d "$found" ] && [ ! -h "$found" ] || continue
-        if looks_like_bag "$found" || holds_added "$found"; then
+        if looks_like_bag "$found" || holds_added "$found" || holds_events "$found"; then
             encode "$found"
             printf '%s\n' "$encoded"
         else
@@ -339,6 +353,29 @@ check() {
 
 # added FOLDER: a file's name, up to a dot, is its SHA-256.
 added() {
+    by_name "$1" added_digest
+    conclude "$files added files, each is what its name says"
+}
+added_digest() { digest=${1%%.*} digits=64; }
+
+# events FOLDER: a file's name is ten digits, a dash, the first 32 digits of its
+# SHA-256, and ".json".
+events() {
+    by_name "$1" event_digest
+    conclude "$files events, each is what its name says"
+}
+event_digest() {
+    digest=${1#*-} digits=32
+    digest=${digest%.json}
+    case $1 in
+    [0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]-"$digest".json) ;;
+    *) digest= ;;
+    esac
+}
+
+# by_name FOLDER HOW: holds its files against the digests that HOW takes from
+# their names.
+by_name() {
     bag=$1 bad=0 blind=0 said=0 told='' files=0
     if [ ! -r "$1" ] || [ ! -x "$1" ]; then
         unseen "cannot be opened:" .
@@ -352,12 +389,15 @@ added() {
                 wrong "not a file:" "$name"
             elif [ ! -r "$found" ] || ! got=$(sha256sum <"$found" 2>/dev/null); then
                 unseen "cannot be read:" "$name"
-            elif [ "${got%% *}" != "${name%%.*}" ]; then
-                wrong "not what its name says (sha256):" "$name"
+            else
+                "$2" "$name"
+                case ${#digest}.$got in
+                "$digits.$digest"*) ;;
+                *) wrong "not what its name says (sha256):" "$name" ;;
+                esac
             fi
         done
     fi
-    conclude "$files added files, each is what its name says"
 }
 
 # conclude WHOLE: the line of a bag or folder, which says WHOLE when it is.
@@ -381,6 +421,8 @@ conclude() {
 look() {
     if [ -d "$1" ] && holds_added "$1" && ! looks_like_bag "$1"; then
         added "$1"
+    elif [ -d "$1" ] && holds_events "$1" && ! looks_like_bag "$1"; then
+        events "$1"
     else
         check "$1"
     fi
