@@ -65,7 +65,7 @@ func codes(diary []Entry, all []*Arrival) {
 			waiting, at[e.Drive] = fresh(waiting, e.At), fresh(at[e.Drive], e.At)
 			a.Beside = len(waiting)+len(at[e.Drive]) > 0
 			// A scan that named the drive takes its disc out of every round.
-			named := slices.ContainsFunc(at[e.Drive], func(s scanned) bool { return e.At.Sub(s.at) < surely })
+			named := slices.ContainsFunc(at[e.Drive], func(s scanned) bool { return !s.left && e.At.Sub(s.at) < surely })
 			for _, s := range waiting {
 				if !named && !slices.ContainsFunc(waiting, func(w scanned) bool { return w.code != s.code && !w.left && e.At.Sub(w.at) < surely }) {
 					may(a, s.code)
@@ -82,8 +82,10 @@ func codes(diary []Entry, all []*Arrival) {
 			default:
 				waiting, at[e.Drive] = nil, nil
 			}
-			for i := range waiting {
-				waiting[i].left = true
+			for _, of := range [][]scanned{waiting, at[e.Drive]} {
+				for i := range of {
+					of[i].left = true
+				}
 			}
 		case Opened, Ejected:
 			delete(current, e.Drive)
