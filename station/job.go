@@ -84,7 +84,7 @@ type jobFile struct {
 	Retry string `json:"retry,omitempty"`
 }
 
-// job is one disc in the spool. Its fields are changed by update alone.
+// job is one disc in the spool. Its fields are changed by update and hold alone.
 type job struct {
 	dir string
 	// These never change, and hide the ones in jobFile.
@@ -121,6 +121,26 @@ func newJob(dir string, f jobFile) *job {
 func (j *job) update(change func(*jobFile)) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	next := j.changed(change)
+	if err := j.write(next); err != nil {
+		return err
+	}
+	j.jobFile = next
+	return nil
+}
+
+// hold is update for what is so from now on even when it cannot be written, as
+// on a full disk. The next update writes it, too.
+func (j *job) hold(change func(*jobFile)) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.jobFile = j.changed(change)
+	return j.write(j.jobFile)
+}
+
+// changed is a copy of the file with a change, that shares nothing which may be
+// changed. j.mu is held.
+func (j *job) changed(change func(*jobFile)) jobFile {
 	next := j.jobFile
 	next.Captures = append([]catalog.Capture(nil), next.Captures...)
 	next.Events = append([]catalog.Event(nil), next.Events...)
@@ -130,15 +150,15 @@ func (j *job) update(change func(*jobFile)) error {
 	}
 	next.Compare = next.Compare.clone()
 	change(&next)
-	data, err := json.MarshalIndent(next, "", " ")
+	return next
+}
+
+func (j *job) write(f jobFile) error {
+	data, err := json.MarshalIndent(f, "", " ")
 	if err != nil {
 		return fmt.Errorf("write job %s: %w", j.ID, err)
 	}
-	if err := atomicfile.WriteFile(filepath.Join(j.dir, "job.json"), append(data, '\n'), 0o640); err != nil {
-		return err
-	}
-	j.jobFile = next
-	return nil
+	return atomicfile.WriteFile(filepath.Join(j.dir, "job.json"), append(data, '\n'), 0o640)
 }
 
 // file is a copy of what job.json holds now.

@@ -236,6 +236,38 @@ func TestDiskFullUnderABestEffortCopy(t *testing.T) {
 	})
 }
 
+// A disk that is full when the station starts keeps nothing from it: the discs
+// that are under way are told of and go on when there is room, and no identifier
+// comes out of what cannot be written down.
+func TestStartWithAFullDiskAfterAScan(t *testing.T) {
+	onOwnDisk(t, "tmpfs", "size=32m", func(t *testing.T, r *rig) {
+		long := rounds(time.Hour, time.Hour)
+		long(&r.cfg)
+		drive := r.add(simdrive.Options{})
+		r.start()
+		r.scan(station.ScanRequest{Code: "B-36"})
+		d := simdrive.PressedCD(iso(t, "CUT", 87, 1000), 1000)
+		must(t, drive.Insert(d))
+		id := r.await(1, word(station.WordWhose)).ID
+		r.stop()
+		free := r.fill()
+		second := r.again(r.bench, long).start()
+		if n := second.await(1, word(station.WordPaused)); n.ID != id {
+			t.Errorf("%s is told as paused, not %s", n.ID, id)
+		}
+		r.bench.SpuriousChange(drive) // the watcher tells of the disc that is in
+		second.await(1, func(n station.Notice) bool { return n.ID == id && n.Word == station.WordWaitForSpace })
+		free()
+		end := second.ended(1, station.OutcomeDone)
+		v := second.show(end.ID)
+		if why := strings.Join(v.Needs, ";"); end.ID != id || v.Item != nil || !strings.Contains(why, "stopped") || !strings.Contains(why, "B-36") {
+			t.Errorf("carrier %s: item %v, needs %q", end.ID, v.Item, v.Needs)
+		}
+		sameAsDisc(t, second.image(end.ID, 1), d)
+		second.stop()
+	})
+}
+
 // An image that only a best-effort store still waits for leaves when a disc
 // needs the room, and before that it does not.
 func TestBestEffortGivesWay(t *testing.T) {

@@ -49,12 +49,9 @@ func (s *spool) lock() (unlock func(), err error) {
 		}
 		return nil, fmt.Errorf("lock spool %s: %w", s.dir, err)
 	}
+	// Whose it is only helps a person: a full disk keeps no station from its start.
 	if err := f.Truncate(0); err == nil {
-		_, err = f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock spool %s: %w", s.dir, err)
+		_, _ = f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
 	}
 	return func() { f.Close() }, nil
 }

@@ -95,9 +95,7 @@ func (s *Station) Run(ctx context.Context) error {
 	slices.SortFunc(jobs, func(a, b *job) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
 	s.batches.takeUp(ctx, jobs) // before a disc could take a place
 	for _, j := range jobs {
-		if err := j.stoppedBefore(s); err != nil {
-			return err
-		}
+		j.stoppedBefore(s)
 		s.takeUp(j)
 	}
 	s.start(s.batches.run)

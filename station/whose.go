@@ -287,13 +287,14 @@ func (f *jobFile) unnamed() string {
 }
 
 // stoppedBefore says of a job that the station took up again that what was
-// scanned for it is not known any more.
-func (j *job) stoppedBefore(s *Station) error {
+// scanned for it is not known any more. A full disk keeps no station from its
+// start: what cannot be written is found again at the next.
+func (j *job) stoppedBefore(s *Station) {
 	f := j.file()
 	if f.Scan == nil || !f.Scan.Waits {
-		return nil
+		return
 	}
-	return j.update(func(f *jobFile) {
+	err := j.hold(func(f *jobFile) {
 		w := &word{Codes: f.Scan.Codes, Against: f.Scan.Against, Reason: because("the station was stopped before it was known whose disc it is", f.Scan.Codes)}
 		if w.Against != "" && len(w.Codes) > 0 {
 			w.Reason = inDoubt(w.Against, w.Codes)
@@ -305,6 +306,9 @@ func (j *job) stoppedBefore(s *Station) error {
 			f.Scan = nil
 		}
 	})
+	if err != nil {
+		s.cfg.Log.Warn().Err(err).Str("id", j.ID).Msg("that nobody knows whose disc it is could not be written down yet")
+	}
 }
 
 // wordOf makes a word of a round's judgement; nil when nothing was scanned.

@@ -337,10 +337,26 @@ func (a *account) told(x *Arrival) bool {
 			return true
 		}
 	}
+	if a.waitedForRoom(x) {
+		return true
+	}
 	return slices.ContainsFunc(a.Notices, func(n Notice) bool {
 		within := n.Drive == x.Drive && !n.At.Before(x.From.Add(-a.Slack)) && (x.To.IsZero() || !n.At.After(x.To.Add(a.Slack+time.Minute)))
 		return within && n.Final && n.Outcome != "done" && !x.Ejected
 	})
+}
+
+// waitedForRoom reports whether the last that was told of a stay is that the disc
+// waits for room, and the station was stopped then: on a full disk nothing is
+// kept of it, and whoever exchanges it in the dark has it in the hand.
+func (a *account) waitedForRoom(x *Arrival) bool {
+	waits := false
+	for _, n := range a.Notices {
+		if n.Drive == x.Drive && !n.At.Before(x.From) && n.At.Before(x.To) {
+			waits = n.Word == "WAITING FOR SPACE" && n.ID == ""
+		}
+	}
+	return waits && !x.Ejected && a.interruptions(x) > 0
 }
 
 // ejects asks of every tray that the station opened whether the disc on it is

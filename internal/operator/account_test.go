@@ -78,6 +78,38 @@ func TestAccount(t *testing.T) {
 	}
 }
 
+// Of a disc that waited for room when the station was stopped, and that was
+// exchanged before it ran again, nothing can be known. Of one that was taken out of
+// a running station's drive it is.
+func TestDiscThatWaitedForRoom(t *testing.T) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	n := operator.Night{Drives: 1, Discs: []operator.Disc{{Number: 0, Kind: operator.Pressed, Item: "A", Label: "X", Seed: 1 << 8, Sectors: 300}}}
+	diary := []operator.Entry{
+		{At: at, What: operator.Closed, Drive: 0, Disc: 0, Insertion: disc.Insertion{DriveKey: "S", BootID: "b", DiskSeq: 1}},
+		{At: at.Add(time.Hour), What: operator.Opened, Drive: 0, Disc: 0},
+	}
+	waits := operator.Notice{At: at.Add(time.Minute), Word: "WAITING FOR SPACE"}
+	reads := operator.Notice{At: at.Add(2 * time.Minute), ID: "a", Word: "READING"}
+	for name, c := range map[string]struct {
+		notices []operator.Notice
+		stopped int
+		known   bool
+	}{
+		"stopped":              {[]operator.Notice{waits}, 1, true},
+		"not stopped":          {[]operator.Notice{waits}, 0, false},
+		"begun after that":     {[]operator.Notice{waits, reads}, 1, false},
+		"told of nothing":      {nil, 1, false},
+		"told of another stay": {[]operator.Notice{{At: at.Add(2 * time.Hour), Word: waits.Word}}, 1, false},
+		"in another drive":     {[]operator.Notice{{At: waits.At, Drive: 1, Word: waits.Word}}, 1, false},
+		"another word":         {[]operator.Notice{{At: waits.At, Word: "IDENTIFIED"}}, 1, false},
+	} {
+		flaws := operator.Account(n, diary, operator.Morning{Notices: c.notices, Interrupted: func(*operator.Arrival) int { return c.stopped }})
+		if c.known != (len(flaws) == 0) {
+			t.Errorf("%s: %q", name, flaws)
+		}
+	}
+}
+
 // A tray that opens before the store has the disc's image is a flaw, unless the
 // disc went to the pending rack: somebody was told so, or, when the station was
 // killed just then, an event of that moment says it.
