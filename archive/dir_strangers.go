@@ -23,9 +23,10 @@ type Folders interface {
 	// ends in a slash, and can be no object. The store's own unfinished writes lie
 	// elsewhere, so that none of it is the store's.
 	Strangers(ctx context.Context, prefix string) ([]Stranger, error)
-	// InPlaceOf says what lies under a key and is no object ("a folder"); empty
-	// when nothing does, or an object.
-	InPlaceOf(ctx context.Context, key string) (what string, err error)
+	// InPlaceOf says what lies under a key and is no object ("a folder"), or what
+	// is in the place of one of its folders ("a file"), and where: at is the key or
+	// that folder's. Both are empty when nothing does, or an object.
+	InPlaceOf(ctx context.Context, key string) (what, at string, err error)
 }
 
 // FoldersOf is the store as one in a file system.
@@ -74,24 +75,38 @@ func (d *Dir) Strangers(ctx context.Context, prefix string) ([]Stranger, error) 
 	return found, nil
 }
 
-// InPlaceOf looks at what has the key's name.
-func (d *Dir) InPlaceOf(ctx context.Context, key string) (what string, err error) {
+// InPlaceOf looks at what has the key's name, and at its folders. A link to a
+// folder is taken for one, as everywhere.
+func (d *Dir) InPlaceOf(ctx context.Context, key string) (what, at string, err error) {
 	if err := CheckKey(key); err != nil {
-		return "", d.badKey("stat", err)
+		return "", "", d.badKey("stat", err)
 	}
 	r, err := d.enter(ctx)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer r.Close()
-	info, err := r.Lstat(key)
-	switch {
-	case absent(err), err == nil && info.Mode().IsRegular():
-		return "", nil
-	case err != nil:
-		return "", d.fail("stat", key, err)
+	for i, c := range key + "/" {
+		if c != '/' {
+			continue
+		}
+		at, last := key[:i], i == len(key)
+		info, err := r.Lstat(at)
+		if absent(err) {
+			return "", "", nil
+		}
+		if err != nil {
+			return "", "", d.fail("stat", at, err)
+		}
+		fits := info.IsDir() || info.Mode().Type() == fs.ModeSymlink
+		if last {
+			fits = info.Mode().IsRegular()
+		}
+		if !fits {
+			return kindOf(info.Mode()), at, nil
+		}
 	}
-	return kindOf(info.Mode()), nil
+	return "", "", nil
 }
 
 func kindOf(m fs.FileMode) string {

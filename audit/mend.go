@@ -23,7 +23,8 @@ type task struct {
 	archive.BagFile
 	damaged bool   // else it is missing
 	old     string // the damaged object's version, as it stays under a new one; empty when it would not
-	inPlace string // what lies in its place and is no object
+	inPlace string // what lies in its place, or in that of one of its folders, and is none
+	at      string // the key that it has
 }
 
 // outOf works on the copy out of one source after another, until one gives all
@@ -66,7 +67,7 @@ func (m *mending) plan(ctx context.Context, bad CopyReport, want archive.Expecte
 	var work []task
 	for _, f := range inOrder(bag.Files) {
 		t := task{BagFile: f}
-		if t.inPlace, err = m.inPlace(ctx, f); err != nil {
+		if t.inPlace, t.at, err = m.inPlace(ctx, f); err != nil {
 			return nil, err
 		}
 		if t.inPlace != "" {
@@ -90,13 +91,13 @@ func (m *mending) plan(ctx context.Context, bad CopyReport, want archive.Expecte
 	return work, nil
 }
 
-// inPlace is what lies under a file's key and is no object, empty when nothing
-// does.
-func (m *mending) inPlace(ctx context.Context, f archive.BagFile) (string, error) {
+// inPlace is what lies under a file's key and is no object, or where one of its
+// folders has to be, and its own key. Both are empty when nothing does.
+func (m *mending) inPlace(ctx context.Context, f archive.BagFile) (what, at string, err error) {
 	if d, ok := archive.FoldersOf(m.to.Store); ok {
 		return d.InPlaceOf(ctx, m.to.Prefix+"/"+f.Path)
 	}
-	return "", nil
+	return "", "", nil
 }
 
 // kept is the version of a damaged object that would stay under a new one, empty
@@ -158,18 +159,20 @@ func (m *mending) look(ctx context.Context, f archive.BagFile, suspect bool) (st
 func (m *mending) moveAway(work []task) {
 	day := time.Now().UTC().Format(time.DateOnly)
 	for _, t := range work {
-		what := t.inPlace
+		what, at := t.inPlace, t.at
 		if t.damaged && t.old == "" {
-			what = "damaged"
+			what, at = "damaged", m.to.Prefix+"/"+t.Path
 		}
 		if what == "" {
 			continue
 		}
-		mv := Move{Path: t.Path, What: what, From: m.to.Prefix + "/" + t.Path}
+		mv := Move{Path: strings.TrimPrefix(at, m.to.Prefix+"/"), What: what, From: at}
 		if a, ok := archive.AsideOf(m.to.Store); ok {
-			mv.From, mv.To = a.Aside(m.to.Prefix+"/"+t.Path, day)
+			mv.From, mv.To = a.Aside(at, day)
 		}
-		m.out.MoveAway = append(m.out.MoveAway, mv)
+		if !slices.Contains(m.out.MoveAway, mv) { // one file may be in the way of many
+			m.out.MoveAway = append(m.out.MoveAway, mv)
+		}
 	}
 }
 

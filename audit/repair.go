@@ -32,10 +32,10 @@ type Superseded struct {
 
 // Move is what a person has to do with what is in the way of a file.
 type Move struct {
-	Path string `json:"path"`
+	Path string `json:"path"` // of the file, or of its folder when that is taken
 	From string `json:"from"`
 	To   string `json:"to"`   // empty when nothing is to be moved
-	What string `json:"what"` // "damaged", or what lies there and is no object: "a folder"
+	What string `json:"what"` // "damaged", or what lies there and is no object, "a folder", or in the place of a folder, "a file"
 	// Marker is the version id of a delete marker that lies on the object and is
 	// to be removed; empty where something is to be moved.
 	Marker string `json:"marker"`

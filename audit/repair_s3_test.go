@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -137,6 +138,32 @@ func TestRepairAroundSomethingElse(t *testing.T) {
 			if c := b.repair(id).one(t); !c.Whole() || len(c.Sent) != 1 {
 				t.Errorf("%s, %s, moved away: %+v", what, inside, c)
 			}
+		}
+	}
+}
+
+// So is a file in the place of a folder, once, however many files belong there.
+func TestRepairAroundAFileInAFoldersPlace(t *testing.T) {
+	for folder, files := range map[string]int{"data": 1, "metadata": 3, "": 10} {
+		b := newBench(t)
+		id := b.disc(1)
+		p := filepath.Clean(b.path("shelf", id, folder))
+		b.must(os.RemoveAll(p))
+		b.must(os.WriteFile(p, []byte("hi\n"), 0o644))
+		full := b.audit(true)
+		told := slices.ContainsFunc(full.Findings, func(f Finding) bool { return strings.Contains(f.Message, "a file lies in the place of its folder") })
+		if told != (folder != "") { // of a bag that is not there at all, no file is told of
+			t.Errorf("%q: %+v", folder, full.Findings)
+		}
+		c := b.repair(id).one(t)
+		if c.Failed != "" || len(c.Sent) != 0 || len(c.MoveAway) != 1 || c.MoveAway[0].What != "a file" || c.MoveAway[0].From != p || !strings.Contains(c.MoveAway[0].To, ".set-aside") {
+			t.Errorf("%q: %+v", folder, c)
+			continue
+		}
+		b.must(os.MkdirAll(filepath.Dir(c.MoveAway[0].To), 0o755))
+		b.must(os.Rename(p, c.MoveAway[0].To))
+		if c := b.repair(id).one(t); !c.Whole() || len(c.Sent) != files {
+			t.Errorf("%q, moved away: %+v", folder, c)
 		}
 	}
 }

@@ -21,11 +21,13 @@ func (s *shelf) strangers(ctx context.Context, h *held, v *verdict) error {
 		if m.Code != ObjectMissing && m.Code != TagFileMissing || m.Key == h.key("") {
 			continue
 		}
-		switch what, err := f.InPlaceOf(ctx, m.Key); {
+		switch what, at, err := f.InPlaceOf(ctx, m.Key); {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
 			v.unknown = err.Error()
+		case what != "" && at != m.Key:
+			v.findings[i].Message += fmt.Sprintf("; %s lies in the place of its folder, which `ripstation repair %.8s` says what to do about", what, h.CarrierID)
 		case what != "":
 			v.findings[i].Message += fmt.Sprintf("; %s lies in its place, which `ripstation repair %.8s` says what to do about", what, h.CarrierID)
 		}

@@ -223,7 +223,11 @@ func asksAdministrator(moves []audit.Move) string {
 			words = "NOT REPAIRED, NEEDS YOU: nothing in this store is written over or deleted, and no earlier version of it would be kept. An administrator must first move away what is in the way:\n"
 		}
 		words += fmt.Sprintf("    %s\n      to %s\n", one(m.From), one(m.To))
-		if m.What != "damaged" {
+		switch m.What {
+		case "damaged":
+		case "a file":
+			words += "      (a file lies in the place of a folder)\n"
+		default:
 			words += fmt.Sprintf("      (%s lies in the place of the file)\n", one(m.What))
 		}
 	}

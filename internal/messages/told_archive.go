@@ -99,7 +99,7 @@ var ofBringingBack = []remedy{
 	{"NOTHING DONE: copies on their way are left alone",
 		"the disc is being sent", "Wait until it is stored."},
 	{"NOT REPAIRED, NEEDS YOU: nothing in this store is written over or deleted, and no earlier version of it would be kept. An administrator must first move away what is in the way:",
-		"an object is damaged, or a folder, a link or a pipe lies in its place", "Have what is listed moved away; then run `ripstation repair ID` again."},
+		"an object is damaged, or a folder, a link or a pipe lies in its place, or a file in the place of a folder", "Have what is listed moved away; then run `ripstation repair ID` again."},
 	{"NOT REPAIRED, NEEDS YOU: somebody has deleted objects: delete markers lie on them, the server did not take them again on top of that, and nothing is deleted by ripstation. An administrator must first remove these markers, each by its version id, and nothing else:",
 		"objects of a bucket that keeps versions were deleted", "Have the listed markers removed, by their version ids; then run `ripstation repair ID` again."},
 	{"…: NOT REPAIRED, NEEDS YOU: … not as sent, and nothing in a store is written over. An administrator must first move away what lies there:",
