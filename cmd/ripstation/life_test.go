@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -12,8 +14,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"ripstation/catalog"
+	"ripstation/disc"
 	"ripstation/internal/crashpoint"
+	"ripstation/station"
 	"ripstation/web"
 )
 
@@ -53,6 +59,32 @@ func wait(t *testing.T, words <-chan string, want string) {
 		case <-limit:
 			t.Fatalf("systemd was never told %s", want)
 		}
+	}
+}
+
+// A station that is stopped while it starts has done nothing wrong.
+func TestStoppedWhileItStarts(t *testing.T) {
+	_, config := stationFolder(t)
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	var talk bytes.Buffer
+	a := &app{config: config, out: &talk, talk: &talk, err: &talk}
+	if err := a.run(stopped, nil); err != nil || !strings.Contains(talk.String(), "stopped before it had started") {
+		t.Errorf("before its parts are there: %v\n%s", err, talk.String())
+	}
+	cfg, err := loadConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := assemble(t.Context(), cfg, hands{open: func(context.Context, disc.Drive) (station.Drive, error) { return nil, station.ErrNoDrive }}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.tellSystemd(stopped, zerolog.Nop()); err != nil {
+		t.Errorf("before it is ready: %v", err)
+	}
+	if err := m.close(); err != nil {
+		t.Error(err)
 	}
 }
 

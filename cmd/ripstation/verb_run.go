@@ -46,6 +46,10 @@ func (a *app) run(ctx context.Context, _ []string) error {
 	}
 	h, watching := watch(cfg, log, func(disc.DriveEvent) bool { return true })
 	m, err := assemble(ctx, cfg, h, log)
+	if err != nil && ctx.Err() != nil {
+		log.Info().AnErr("broken_off", err).Msg("ripstation was stopped before it had started")
+		return l.Close()
+	}
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
@@ -84,7 +88,7 @@ func (m *machine) tellSystemd(ctx context.Context, log zerolog.Logger) error {
 	// A request is answered once the station has taken up what its spool held;
 	// this one asks for nothing.
 	if _, err := m.Rip(ctx, station.Request{}); ctx.Err() != nil || !errors.Is(err, station.ErrNoDrive) {
-		return ctx.Err()
+		return nil // it was stopped before it was ready, or has ended by itself
 	}
 	notify(daemon.SdNotifyReady)
 	defer notify(daemon.SdNotifyStopping)
