@@ -374,7 +374,10 @@ func (o *soak) reads() {
 		}
 		end := m.piece.ended
 		again, looks := int64(0), int64(0)
-		for _, st := range m.piece.stays {
+		for i, st := range m.piece.stays {
+			if i > 0 && st.slot != m.piece.stays[i-1].slot {
+				continue // in another drive it is held against all that the spool has
+			}
 			if n := o.long(st, m.at, m.safe); n > 0 && (end == 0 || st.from < end) {
 				again, looks = again+n, looks+1+int64(len(st.faults))
 			}

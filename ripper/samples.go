@@ -1,6 +1,7 @@
 package ripper
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -59,6 +60,41 @@ func Samples(r io.ReaderAt, m *disc.SectorMap, n int) ([]disc.Sample, error) {
 		}
 	}
 	slices.SortFunc(list, func(a, b disc.Sample) int { return int(a.LBA - b.LBA) })
+	return list, nil
+}
+
+// edgeProbes is how far from an edge a sector with data is looked for.
+const edgeProbes = 16
+
+// Edges takes samples at the ends of what was read: up to n, of the longest
+// stretches, each as near to its edge as there is data. Where a reading was broken
+// off in the midst of a file, they tell whether another disc has the same file
+// there, which samples that are spread can miss. r is the image, m its map.
+func Edges(r io.ReaderAt, m *disc.SectorMap, n int) ([]disc.Sample, error) {
+	all := slices.Collect(m.Extents(disc.SetOf(disc.StatusRead)))
+	slices.SortStableFunc(all, func(a, b disc.Extent) int { return cmp.Compare(b.Count, a.Count) })
+	buf := make([]byte, disc.SectorSize)
+	var list []disc.Sample
+	for _, e := range all[:min(len(all), n/2)] {
+		for _, from := range []disc.LBA{e.Start, e.End() - 1} {
+			step := disc.LBA(1)
+			if from != e.Start {
+				step = -1
+			}
+			for at, tries := from, 0; at >= e.Start && at < e.End() && tries < edgeProbes; at, tries = at+step, tries+1 {
+				if _, err := r.ReadAt(buf, int64(at)*disc.SectorSize); err != nil {
+					return nil, fmt.Errorf("sample sector %d: %w", at, err)
+				}
+				if !oneByte(buf) {
+					if len(list) > 0 && list[len(list)-1].LBA == at {
+						break // of one sector with data, both edges are the same
+					}
+					list = append(list, disc.Sample{LBA: at, SHA256: sha256.Sum256(buf)})
+					break
+				}
+			}
+		}
+	}
 	return list, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -309,4 +310,47 @@ func (l losing) Run(context.Context, *Reader) error {
 	b[0] ^= 1
 	_, err = f.WriteAt(b, l.lba*disc.SectorSize)
 	return err
+}
+
+// Edges lie where a reading was broken off, however long the stretch is, and as
+// near to it as there is data.
+func TestEdges(t *testing.T) {
+	d := newDisc(4000)
+	data := make([]byte, 4000*disc.SectorSize)
+	for l := range disc.LBA(4000) {
+		d.fill(l, data[int64(l)*2048:][:2048])
+	}
+	clear(data[2997*2048 : 3000*2048]) // nothing is told by zeroes
+	clear(data[3500*2048 : 3600*2048])
+	m, err := disc.NewSectorMap(4000)
+	for _, e := range []disc.Extent{{Start: 0, Count: 20}, {Start: 100, Count: 2900}, {Start: 3500, Count: 100}, {Start: 3999, Count: 1}} {
+		if err == nil {
+			err = m.Mark(e, disc.StatusRead, disc.Evidence{})
+		}
+	}
+	if err == nil {
+		err = m.Mark(disc.Extent{Start: 3100, Count: 50}, disc.StatusUnreadable, disc.Evidence{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[int][]disc.LBA{64: {100, 2996, 0, 19, 3999}, 2: {100, 2996}, 1: nil} {
+		list, err := Edges(bytes.NewReader(data), m, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []disc.LBA
+		for _, s := range list {
+			got = append(got, s.LBA)
+			if s.SHA256 != sha256.Sum256(data[int64(s.LBA)*2048:][:2048]) {
+				t.Errorf("sector %d has another digest", s.LBA)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d edges: %v, want %v", n, got, want)
+		}
+	}
+	if _, err := Edges(bytes.NewReader(nil), m, 8); err == nil {
+		t.Error("an image that is not there has edges")
+	}
 }

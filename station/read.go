@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -220,8 +221,9 @@ func driveName(d disc.Drive) string {
 }
 
 // samples are sectors of the job's image that hold data, to hold against the
-// disc in the drive; of recordables, which can differ in little, more of them.
-// empty says that no sector has been read yet.
+// disc in the drive; of recordables, which can differ in little, more of them. Of
+// an image that is not whole the edges of what was read are among them. empty
+// says that no sector has been read yet.
 func (j *job) samples(ctx context.Context, recordable bool) (s []disc.Sample, empty bool, err error) {
 	f := j.file()
 	if f.Sealed != nil {
@@ -240,6 +242,15 @@ func (j *job) samples(ctx context.Context, recordable bool) (s []disc.Sample, em
 		n *= 4
 	}
 	s, err = ripper.Samples(img, img.Map(), n)
+	if err != nil {
+		return nil, false, err
+	}
+	edges, err := ripper.Edges(img, img.Map(), n)
+	for _, e := range edges {
+		if !slices.ContainsFunc(s, func(x disc.Sample) bool { return x.LBA == e.LBA }) {
+			s = append(s, e)
+		}
+	}
 	c := img.Counts()
 	return s, c.Read+c.Suspect+c.Contested == 0, err
 }

@@ -83,6 +83,66 @@ func TestRecordablesThatDifferInAFewSectors(t *testing.T) {
 	}
 }
 
+// Of two pressed discs that differ in one file, the reading of the first is
+// broken off just within that file: the second does not go on with it.
+func TestPressedDiscsThatDifferWhereTheReadingBrokeOff(t *testing.T) {
+	for _, where := range []string{"in its drive", "in its drive after a restart", "in another drive"} {
+		t.Run(where, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			drive, second := r.add(simdrive.Options{}), r.add(simdrive.Options{Serial: "ANOTHER", Model: "OTHER"})
+			r.start()
+			a := simdrive.DVDROM(iso(t, "EDITION", 96, 6000), 6000)
+			b := simdrive.DVDROM(but{iso(t, "EDITION", 96, 6000), disc.Extent{Start: 4470, Count: 1500}}, 6000)
+			a.Damage().Slow(300*time.Millisecond, disc.Extent{Start: 4500, Count: 1})
+			first := r.paused(drive, a)
+			switch where {
+			case "in another drive":
+				drive = second
+			case "in its drive after a restart":
+				r = r.again(r.bench)
+				r.start()
+			}
+			n := len(r.notes(final))
+			must(t, drive.Insert(b))
+			x := r.ended(n+1, station.OutcomeDone)
+			sameAsDisc(t, r.image(x.ID, 1), b)
+			if x.ID == first {
+				t.Error("two discs became one carrier")
+			}
+			must(t, drive.Insert(a))
+			if y := r.ended(n+2, station.OutcomeDone); y.ID != first {
+				t.Errorf("the disc that came back is carrier %s, want %s", y.ID, first)
+			}
+			sameAsDisc(t, r.image(first, 1), a)
+		})
+	}
+}
+
+// In another drive no samples are enough: a pressed disc that differs in three
+// sectors which none of them finds does not go on with the first.
+func TestPressedDiscThatDiffersInAFewSectorsInAnotherDrive(t *testing.T) {
+	r := newRig(t)
+	one, two := r.add(simdrive.Options{}), r.add(simdrive.Options{Serial: "ANOTHER", Model: "OTHER"})
+	r.start()
+	a := simdrive.DVDROM(iso(t, "EDITION", 97, 6000), 6000)
+	b := simdrive.DVDROM(but{iso(t, "EDITION", 97, 6000), disc.Extent{Start: 1234, Count: 3}}, 6000)
+	a.Damage().Slow(300*time.Millisecond, disc.Extent{Start: 4500, Count: 1})
+	first := r.paused(one, a)
+	must(t, two.Insert(b))
+	x := r.ended(2, station.OutcomeDone)
+	sameAsDisc(t, r.image(x.ID, 1), b)
+	if x.ID == first {
+		t.Error("two discs became one carrier")
+	}
+	must(t, two.Insert(a)) // it is held against all that was read, and goes on
+	y := r.ended(3, station.OutcomeDone)
+	if y.ID != first || len(r.notes(word(station.WordResumed))) != 1 {
+		t.Errorf("the disc that came back is carrier %s, want %s; the story:\n%s", y.ID, first, r.story())
+	}
+	sameAsDisc(t, r.image(first, 1), a)
+}
+
 // A sealed disc that comes back in another drive changes nothing of the record:
 // it lies in a store already, or is on its way there.
 func TestSealedDiscInAnotherDrive(t *testing.T) {

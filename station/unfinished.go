@@ -122,7 +122,9 @@ func (b *bay) belongs(ctx context.Context, d Drive, s seen, j *job, ask *Request
 		its = empty && (f.Carrier.Item == "" || f.ImageVersion == 1 && (again || cut))
 		by.nothing = its && f.Carrier.Item != "" && !again
 	}
-	whole := s.identity.Recordable && b.s.cfg.Recordable == RecordableCompare || len(samples) < disc.EnoughSamples
+	// In another drive it may well be another disc, and there is no haste to go on.
+	elsewhere := f.Sealed == nil && j.nearness(s.ins) == 2
+	whole := s.identity.Recordable && b.s.cfg.Recordable == RecordableCompare || len(samples) < disc.EnoughSamples || elsewhere
 	if its && f.Insertion != s.ins && !empty && whole {
 		its, err = b.soFar(ctx, d, j)
 	}
