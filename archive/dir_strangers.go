@@ -90,7 +90,7 @@ func (d *Dir) InPlaceOf(ctx context.Context, key string) (what, at string, err e
 		if c != '/' {
 			continue
 		}
-		at, last := key[:i], i == len(key)
+		at = key[:i]
 		info, err := r.Lstat(at)
 		if absent(err) {
 			return "", "", nil
@@ -99,7 +99,7 @@ func (d *Dir) InPlaceOf(ctx context.Context, key string) (what, at string, err e
 			return "", "", d.fail("stat", at, err)
 		}
 		fits := info.IsDir() || info.Mode().Type() == fs.ModeSymlink
-		if last {
+		if i == len(key) {
 			fits = info.Mode().IsRegular()
 		}
 		if !fits {

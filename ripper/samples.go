@@ -73,29 +73,39 @@ const edgeProbes = 16
 func Edges(r io.ReaderAt, m *disc.SectorMap, n int) ([]disc.Sample, error) {
 	all := slices.Collect(m.Extents(disc.SetOf(disc.StatusRead)))
 	slices.SortStableFunc(all, func(a, b disc.Extent) int { return cmp.Compare(b.Count, a.Count) })
-	buf := make([]byte, disc.SectorSize)
 	var list []disc.Sample
 	for _, e := range all[:min(len(all), n/2)] {
-		for _, from := range []disc.LBA{e.Start, e.End() - 1} {
-			step := disc.LBA(1)
-			if from != e.Start {
-				step = -1
+		for _, way := range []disc.LBA{1, -1} {
+			s, ok, err := edge(r, e, way)
+			if err != nil {
+				return nil, err
 			}
-			for at, tries := from, 0; at >= e.Start && at < e.End() && tries < edgeProbes; at, tries = at+step, tries+1 {
-				if _, err := r.ReadAt(buf, int64(at)*disc.SectorSize); err != nil {
-					return nil, fmt.Errorf("sample sector %d: %w", at, err)
-				}
-				if !oneByte(buf) {
-					if len(list) > 0 && list[len(list)-1].LBA == at {
-						break // of one sector with data, both edges are the same
-					}
-					list = append(list, disc.Sample{LBA: at, SHA256: sha256.Sum256(buf)})
-					break
-				}
+			if ok && !slices.Contains(list, s) {
+				list = append(list, s)
 			}
 		}
 	}
 	return list, nil
+}
+
+// edge is the first sample from the start of a stretch on, or with way -1 from
+// its end back. ok is false when there is no data near it.
+func edge(r io.ReaderAt, e disc.Extent, way disc.LBA) (s disc.Sample, ok bool, err error) {
+	at := e.Start
+	if way < 0 {
+		at = e.End() - 1
+	}
+	buf := make([]byte, disc.SectorSize)
+	for range min(e.Count, edgeProbes) {
+		if _, err := r.ReadAt(buf, int64(at)*disc.SectorSize); err != nil {
+			return s, false, fmt.Errorf("sample sector %d: %w", at, err)
+		}
+		if !oneByte(buf) {
+			return disc.Sample{LBA: at, SHA256: sha256.Sum256(buf)}, true, nil
+		}
+		at += way
+	}
+	return s, false, nil
 }
 
 // oneByte reports whether a sector is one byte repeated, as padding is.

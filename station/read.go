@@ -247,7 +247,7 @@ func (j *job) samples(ctx context.Context, recordable bool) (s []disc.Sample, em
 	}
 	edges, err := ripper.Edges(img, img.Map(), n)
 	for _, e := range edges {
-		if !slices.ContainsFunc(s, func(x disc.Sample) bool { return x.LBA == e.LBA }) {
+		if !slices.Contains(s, e) {
 			s = append(s, e)
 		}
 	}

@@ -84,22 +84,33 @@ func TestRecordablesThatDifferInAFewSectors(t *testing.T) {
 }
 
 // Of two pressed discs that differ in one file, the reading of the first is
-// broken off just within that file: the second does not go on with it.
-func TestPressedDiscsThatDifferWhereTheReadingBrokeOff(t *testing.T) {
-	for _, where := range []string{"in its drive", "in its drive after a restart", "in another drive"} {
-		t.Run(where, func(t *testing.T) {
+// broken off just within that file: the second does not go on with it. In
+// another drive it does not either when no sample finds where they differ.
+func TestPressedDiscsThatDifferInOneFile(t *testing.T) {
+	within, few := disc.Extent{Start: 4470, Count: 1500}, disc.Extent{Start: 1234, Count: 3}
+	for name, c := range map[string]struct {
+		differ           disc.Extent
+		another, restart bool
+	}{
+		"in its drive":                    {differ: within},
+		"in its drive after a restart":    {differ: within, restart: true},
+		"in another drive":                {differ: within, another: true},
+		"in another drive, few sectors":   {differ: few, another: true},
+		"in another drive, after restart": {differ: few, another: true, restart: true},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			drive, second := r.add(simdrive.Options{}), r.add(simdrive.Options{Serial: "ANOTHER", Model: "OTHER"})
 			r.start()
-			a := simdrive.DVDROM(iso(t, "EDITION", 96, 6000), 6000)
-			b := simdrive.DVDROM(but{iso(t, "EDITION", 96, 6000), disc.Extent{Start: 4470, Count: 1500}}, 6000)
+			a := simdrive.DVDROM(iso(t, "EDITION", 97, 6000), 6000)
+			b := simdrive.DVDROM(but{iso(t, "EDITION", 97, 6000), c.differ}, 6000)
 			a.Damage().Slow(300*time.Millisecond, disc.Extent{Start: 4500, Count: 1})
 			first := r.paused(drive, a)
-			switch where {
-			case "in another drive":
+			if c.another {
 				drive = second
-			case "in its drive after a restart":
+			}
+			if c.restart {
 				r = r.again(r.bench)
 				r.start()
 			}
@@ -110,37 +121,14 @@ func TestPressedDiscsThatDifferWhereTheReadingBrokeOff(t *testing.T) {
 			if x.ID == first {
 				t.Error("two discs became one carrier")
 			}
-			must(t, drive.Insert(a))
-			if y := r.ended(n+2, station.OutcomeDone); y.ID != first {
-				t.Errorf("the disc that came back is carrier %s, want %s", y.ID, first)
+			must(t, drive.Insert(a)) // which agrees in all that was read, and goes on
+			y := r.ended(n+2, station.OutcomeDone)
+			if y.ID != first || len(r.notes(word(station.WordResumed))) != 1 {
+				t.Errorf("the disc that came back is carrier %s, want %s; the story:\n%s", y.ID, first, r.story())
 			}
 			sameAsDisc(t, r.image(first, 1), a)
 		})
 	}
-}
-
-// In another drive no samples are enough: a pressed disc that differs in three
-// sectors which none of them finds does not go on with the first.
-func TestPressedDiscThatDiffersInAFewSectorsInAnotherDrive(t *testing.T) {
-	r := newRig(t)
-	one, two := r.add(simdrive.Options{}), r.add(simdrive.Options{Serial: "ANOTHER", Model: "OTHER"})
-	r.start()
-	a := simdrive.DVDROM(iso(t, "EDITION", 97, 6000), 6000)
-	b := simdrive.DVDROM(but{iso(t, "EDITION", 97, 6000), disc.Extent{Start: 1234, Count: 3}}, 6000)
-	a.Damage().Slow(300*time.Millisecond, disc.Extent{Start: 4500, Count: 1})
-	first := r.paused(one, a)
-	must(t, two.Insert(b))
-	x := r.ended(2, station.OutcomeDone)
-	sameAsDisc(t, r.image(x.ID, 1), b)
-	if x.ID == first {
-		t.Error("two discs became one carrier")
-	}
-	must(t, two.Insert(a)) // it is held against all that was read, and goes on
-	y := r.ended(3, station.OutcomeDone)
-	if y.ID != first || len(r.notes(word(station.WordResumed))) != 1 {
-		t.Errorf("the disc that came back is carrier %s, want %s; the story:\n%s", y.ID, first, r.story())
-	}
-	sameAsDisc(t, r.image(first, 1), a)
 }
 
 // A sealed disc that comes back in another drive changes nothing of the record:
