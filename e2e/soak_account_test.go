@@ -145,6 +145,17 @@ func within(missing []disc.Extent, sectors int64) bool {
 	return true
 }
 
+// off is how long before or after a stay a time was.
+func (st *stay) off(at time.Time) time.Duration {
+	if before := st.in.Sub(at); before > 0 {
+		return before
+	}
+	if st.out.IsZero() {
+		return 0
+	}
+	return max(0, at.Sub(st.out))
+}
+
 // captures finds for every capture the stay that it tells of: a disc of the
 // carrier's content, in that drive, at that time.
 func (o *soak) captures(all []*carrier) {
@@ -163,7 +174,12 @@ func (o *soak) captures(all []*carrier) {
 			}
 			switch {
 			case len(its) > 0:
-				st := its[len(its)-1]
+				st := its[0] // the one whose time it was; the clocks may differ
+				for _, other := range its {
+					if other.off(cap.Started) <= st.off(cap.Started) {
+						st = other
+					}
+				}
 				c.stays = append(c.stays, st)
 				if c.content == 0 {
 					c.content = st.piece.content

@@ -49,7 +49,9 @@ func onOwnDisk(t *testing.T, kind, options string, test func(t *testing.T, r *ri
 		must(t, err)
 	})
 	test(t, r)
-	r.stop()
+	if r.stop != nil { // it was started
+		r.stop()
+	}
 	must(t, syscall.Unmount(r.cfg.Spool, syscall.MNT_DETACH))
 }
 

@@ -2,6 +2,7 @@ package station_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -327,5 +328,48 @@ func TestRoomIsNotMadeOfUnprovenImages(t *testing.T) {
 		must(t, b.Insert(discs["RIGHT"]))
 		r.await(2, func(n station.Notice) bool { return n.Final && n.Outcome == station.OutcomeDone })
 		r.whole(discs)
+	})
+}
+
+// The power goes when the disk that catalog and spool lie on is full, to the
+// last block. The station must get in, since nobody else sends the images away.
+func TestCatalogOpensOnADiskThatIsFull(t *testing.T) {
+	onOwnDisk(t, "tmpfs", "size=24m", func(t *testing.T, r *rig) {
+		dir := filepath.Join(r.cfg.Spool, "state")
+		must(t, os.MkdirAll(filepath.Join(dir, "cut"), 0o750))
+		path, cut := filepath.Join(dir, "catalog.db"), filepath.Join(dir, "cut", "catalog.db")
+		c, gone, err := catalog.OpenAtStation(t.Context(), path)
+		must(t, err)
+		if gone {
+			t.Error("a ballast gave way on an empty disk")
+		}
+		_, err = c.OpenBatch(t.Context(), "before the power went", "somebody", false)
+		must(t, err)
+		for _, end := range []string{"", "-wal", "-ballast"} { // what a power cut leaves: the index is made new
+			b, err := os.ReadFile(path + end)
+			must(t, err)
+			must(t, os.WriteFile(cut+end, b, 0o640))
+		}
+		free := r.fill()
+		if _, err := catalog.Open(t.Context(), cut); !errors.Is(err, catalog.ErrFull) {
+			t.Fatalf("the disk should be full: %v", err)
+		}
+		again, gone, err := catalog.OpenAtStation(t.Context(), cut)
+		must(t, err)
+		if !gone {
+			t.Error("the ballast gave way and nobody was told")
+		}
+		if _, err := again.CloseBatch(t.Context(), "somebody"); err != nil {
+			t.Errorf("nothing can be recorded: %v", err)
+		}
+		must(t, again.Close())
+		free()
+		again, _, err = catalog.OpenAtStation(t.Context(), cut)
+		must(t, err)
+		if info, err := os.Stat(cut + "-ballast"); err != nil || info.Size() < 1<<20 {
+			t.Errorf("with room, there is no new ballast: %v", err)
+		}
+		must(t, again.Close())
+		must(t, c.Close())
 	})
 }

@@ -36,9 +36,12 @@ func assemble(ctx context.Context, cfg *Config, h hands, log zerolog.Logger) (*m
 	if err := atomicfile.MkdirAll(filepath.Dir(cfg.Station.Catalog), 0o750); err != nil {
 		return nil, err
 	}
-	cat, err := catalog.Open(ctx, cfg.Station.Catalog)
+	cat, ballastGone, err := catalog.OpenAtStation(ctx, cfg.Station.Catalog)
 	if err != nil {
 		return nil, err
+	}
+	if ballastGone {
+		log.Warn().Str("catalog", cfg.Station.Catalog).Msg("the disk under the catalog is full; the room that was kept for this is in use now: make room on it")
 	}
 	m, err := build(ctx, cfg, cat, h, log)
 	if err != nil {
