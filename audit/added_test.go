@@ -50,7 +50,7 @@ func (b *bench) post(id string, to ...string) {
 			b.must(err)
 			b.must(st.Put(ctx, catalog.EventKey(id, e.Seq, body), body))
 		}
-		b.must(b.cat.Sent(ctx, id, st.Name(), p.Last))
+		b.must(b.cat.Sent(ctx, id, st.Name(), p))
 	}
 }
 

@@ -47,7 +47,7 @@ var meanings = map[Code][2]string{
 	StoreChecksum:  {"the store recorded another checksum than the catalog", "run the audit with --full, which reads every byte"},
 	TagFileMissing: {"a file of the bag is missing", "unless the image is missing too it may be whole, the bag is not; an audit with --full tells"},
 	BagMalformed:   {"a file of the bag is not as a bag's has to be", "compare it with the other copies of this disc"},
-	AddedMissing:   {"an added file is missing", "`ripstation repair ID` brings it back out of another store"},
+	AddedMissing:   {"an added file is missing", "`ripstation repair ID` brings it back out of another store; when none has it, add it again with `ripstation photo`"},
 	AddedDiffers:   {"an added file is not the one that was added", "keep it as it is and compare it with the one in another store; once an administrator has moved it away, `ripstation repair ID` sends the right one"},
 	AddedUnnamed:   {"an object among added files that no event names", "find out who put it there, or whether an older catalog was put back; it was not touched"},
 	EventMissing:   {"an event of the disc's record is missing in the store", "`ripstation repair ID` sends it again out of the catalog"},

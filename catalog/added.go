@@ -69,7 +69,7 @@ func (a Added) Check() error {
 
 // AddFile records a file that a person adds to a carrier, with its event. Its
 // bytes must be safe before. fresh is false when the carrier has the same file
-// already: nothing is changed then.
+// already: then it is only sent again, since a store may have lost it.
 func (c *Catalog) AddFile(ctx context.Context, carrierID string, a Added, by ...Agent) (fresh bool, err error) {
 	op := "record a file of " + clamp(carrierID, 64)
 	a.Note = strings.TrimSpace(a.Note)
@@ -82,9 +82,12 @@ func (c *Catalog) AddFile(ctx context.Context, carrierID string, a Added, by ...
 		if _, err := mustCarrier(ctx, tx, carrierID); err != nil {
 			return err
 		}
-		_, there, err := added.one(ctx, tx, "WHERE carrier = ? AND sha256 = ?", carrierID, a.SHA256)
-		if err != nil || there {
+		r, there, err := added.one(ctx, tx, "WHERE carrier = ? AND sha256 = ?", carrierID, a.SHA256)
+		if err != nil {
 			return err
+		}
+		if there {
+			return sendAgain(ctx, tx, carrierID, r.num("seq"))
 		}
 		fresh = true
 		detail := fmt.Sprintf("photo of the %s added: %s, %d bytes, SHA-256 %s", a.Role, a.MediaType, a.Size, a.SHA256)

@@ -60,7 +60,7 @@ func TestAddFile(t *testing.T) {
 	if all, err := c.AllAdded(ctx); err != nil || len(all) != 2 {
 		t.Errorf("%v, %v", all, err)
 	}
-	if err := c.Sent(ctx, id, "shelf", int64(n+1)); err != nil {
+	if err := c.Sent(ctx, id, "shelf", Post{Last: int64(n + 1)}); err != nil {
 		t.Fatal(err)
 	}
 	if seqs, err := c.SentSeqs(ctx, "shelf"); err != nil || seqs[id] != int64(n+1) {
@@ -68,6 +68,20 @@ func TestAddFile(t *testing.T) {
 	}
 	if seq, err := c.SentSeq(ctx, id, "cloud"); err != nil || seq != 0 {
 		t.Errorf("%d, %v", seq, err)
+	}
+	// Given once more, it is sent once more, even when all was just being sent.
+	p, err := c.PostFor(ctx, id, "shelf")
+	if err != nil || p.Since != int64(n+1) || len(p.Events) != 1 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if fresh, err := c.AddFile(ctx, id, aPhoto("one"), grace); err != nil || fresh {
+		t.Errorf("%v, %v", fresh, err)
+	}
+	if err := c.Sent(ctx, id, "shelf", p); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := c.PostFor(ctx, id, "shelf"); err != nil || p.Since != int64(n) || len(p.Events) != 2 {
+		t.Errorf("it would not be sent again: %+v, %v", p, err)
 	}
 
 	// A catalog made anew has them, and the canonical export says the same.

@@ -30,7 +30,7 @@ func TestEveryColumnIsGuarded(t *testing.T) {
 	if err := c.RecordCapture(ctx, Attempt{Carrier: CarrierInfo{ID: bare}, Disc: disc.Disc{Kind: disc.KindAudio}, Capture: aCapture(Refused, noon)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Sent(ctx, bare, "shelf", 1); err != nil {
+	if err := c.Sent(ctx, bare, "shelf", Post{Last: 1}); err != nil {
 		t.Fatal(err)
 	}
 	openBatch(t, c, "17")

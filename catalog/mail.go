@@ -60,7 +60,8 @@ func (c *Catalog) Unsent(ctx context.Context, store, after string, limit int) (i
 // Post is what a store is still to get of one carrier.
 type Post struct {
 	Events []StoredEvent // in order, without those that its records hold
-	Last   int64         // the carrier's last event: what Sent is told when all are there
+	Since  int64         // up to which event the store was known to have them
+	Last   int64         // the carrier's last event
 }
 
 // PostFor gives what a store has not got of a carrier's events.
@@ -83,7 +84,7 @@ func (c *Catalog) PostFor(ctx context.Context, carrierID, store string) (Post, e
 	if r.t != nil {
 		sent = r.num("sent")
 	}
-	p := Post{Last: last}
+	p := Post{Since: sent, Last: last}
 	for _, l := range all {
 		if l.Seq > sent && !l.Sealed {
 			p.Events = append(p.Events, l.StoredEvent)
@@ -187,12 +188,35 @@ func eachRecord(ctx context.Context, q querier, carrierID string, f func(version
 	return nil
 }
 
-// Sent records that a store holds a carrier's events up to seq. It makes no
-// event.
-func (c *Catalog) Sent(ctx context.Context, carrierID, store string, seq int64) error {
+// Sent records that a store holds what it was to get of a carrier's events. It
+// makes no event. What is to be sent again since p was read stays so.
+func (c *Catalog) Sent(ctx context.Context, carrierID, store string, p Post) error {
 	return c.write(ctx, fmt.Sprintf("record that store %s has the events of %s", store, carrierID), func(tx *sql.Tx) error {
-		return putSent(ctx, tx, carrierID, store, seq)
+		r, ok, err := mail.one(ctx, tx, "WHERE carrier = ? AND store = ?", carrierID, store)
+		if err == nil && ok && r.num("sent") < p.Since {
+			return nil
+		}
+		return putSent(ctx, tx, carrierID, store, p.Last)
 	})
+}
+
+// sendAgain has every store get a carrier's events from seq on once more, with
+// the files that they name. What is there already is left as it is.
+func sendAgain(ctx context.Context, tx *sql.Tx, carrierID string, seq int64) error {
+	rs, err := mail.rows(ctx, tx, "WHERE carrier = ?", carrierID)
+	if err != nil && !errors.Is(err, ErrDamaged) { // of a damaged row all is sent again
+		return err
+	}
+	for _, r := range rs {
+		if r.num("sent") < seq {
+			continue
+		}
+		r.set("sent", seq-1)
+		if err := r.update(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func putSent(ctx context.Context, tx *sql.Tx, carrierID, store string, seq int64) error {

@@ -253,6 +253,36 @@ func TestAddedFileThatCannotBeSent(t *testing.T) {
 	}
 }
 
+// A photo that every store has lost is given once more: it goes to all of them
+// again, and nothing else is changed.
+func TestAddedFileIsGivenAgain(t *testing.T) {
+	r := newRig(t)
+	r.withSecond(true, func(s archive.Store) archive.Store { return s })
+	drive := r.add(simdrive.Options{})
+	r.start()
+	must(t, drive.Insert(simdrive.PressedCD(iso(t, "AGAIN", 56, 2000), 2000)))
+	id := r.ended(1, station.OutcomeDone).ID
+	body, sum := photo(7, 5000)
+	r.give(id, body)
+	r.awaitSent(id, "shelf")
+	r.awaitSent(id, "usb")
+	r.awaitKept(id, 0)
+	events := len(r.show(id).Events)
+	for _, dir := range []string{"store", "usb"} {
+		must(t, os.Remove(filepath.Join(r.dir, dir, id, "added", sum)))
+	}
+	r.give(id, body)
+	r.awaitSent(id, "shelf")
+	r.awaitSent(id, "usb")
+	if !bytes.Equal(r.inStore("store", id, sum), body) || !bytes.Equal(r.inStore("usb", id, sum), body) {
+		t.Error("the stores have not got it again")
+	}
+	if n := len(r.show(id).Events); n != events {
+		t.Errorf("%d events, before %d", n, events)
+	}
+	r.awaitKept(id, 0)
+}
+
 // A cut between the file and its event: the file is there, and the next start
 // sends the event and no second file.
 func TestCutBetweenFileAndEvent(t *testing.T) {

@@ -134,7 +134,7 @@ func (s *Station) mailCarrier(ctx context.Context, d *desk, id string) error {
 			return err
 		}
 	}
-	return s.untilRecorded(ctx, id, func() error { return s.cfg.Catalog.Sent(ctx, id, name, p.Last) })
+	return s.untilRecorded(ctx, id, func() error { return s.cfg.Catalog.Sent(ctx, id, name, p) })
 }
 
 // Mailed waits until every store that answers has all events that were recorded

@@ -20,7 +20,8 @@ import (
 // addedTo is the answer to a file that was added.
 type addedTo struct {
 	catalog.AddedFile
-	// Already is true when the disc had the same file: nothing was changed.
+	// Already is true when the disc had the same file: it only goes once more to
+	// stores that have it no longer.
 	Already bool `json:"already"`
 }
 

@@ -33,7 +33,8 @@ func (a *app) photoVerb() *cobra.Command {
 		Long: `Photo adds a picture to a disc: JPEG, PNG, TIFF, WebP, HEIC or PDF (by its content,
 whatever its name), 64 MiB at most. It goes into every store, beside the disc's
 bags, and then the event that names it. Without a running station it is kept in the
-spool and sent at the next start.
+spool and sent at the next start. One that the disc has already goes again to
+stores that have lost it.
 
 With --list it lists what the disc has. With --get it brings one into a folder,
 under its SHA-256, out of a store, every byte held against that digest; the
@@ -128,8 +129,10 @@ func (a *app) addPhoto(ctx context.Context, id, name string, in web.AddRequest) 
 	}
 	words := "it goes to every store now"
 	switch {
+	case f.Already && here:
+		words = "the disc has it already; a store that has lost it gets it again when the station runs"
 	case f.Already:
-		words = "the disc has it already; nothing was changed"
+		words = "the disc has it already; a store that has lost it gets it again now"
 	case here:
 		words = "it is kept in the spool, and goes to every store when the station runs again"
 	}
