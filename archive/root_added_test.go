@@ -82,6 +82,9 @@ func TestVerifyScriptKnowsEvents(t *testing.T) {
 		return filepath.Join(dir, name)
 	}
 	one := put(4, "{}")
+	if out, code := verify(t, root, "/store/verify.sh"); code != 0 || out != folder+": whole: 1 event, each is what its name says\n" {
+		t.Errorf("one: exit %d\n%s", code, out)
+	}
 	put(5, "{\n}")
 	whole := folder + ": whole: 2 events, each is what its name says\n"
 	if out, code := verify(t, root, "/store/verify.sh"); code != 0 || out != whole {

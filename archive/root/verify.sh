@@ -348,13 +348,13 @@ check() {
             unseen "cannot be opened:" "${decoded:-.}"
         done <"$tmp/closed"
     fi
-    conclude "$files files of $bytes bytes, and all that is said of them"
+    conclude "$(number "$files" file) of $(number "$bytes" byte), and all that is said of them"
 }
 
 # added FOLDER: a file's name, up to a dot, is its SHA-256.
 added() {
     by_name "$1" added_digest
-    conclude "$files added files, each is what its name says"
+    conclude "$(number "$files" "added file"), each is what its name says"
 }
 added_digest() { digest=${1%%.*} digits=64; }
 
@@ -362,7 +362,7 @@ added_digest() { digest=${1%%.*} digits=64; }
 # SHA-256, and ".json".
 events() {
     by_name "$1" event_digest
-    conclude "$files events, each is what its name says"
+    conclude "$(number "$files" event), each is what its name says"
 }
 event_digest() {
     digest=${1#*-} digits=32
@@ -399,6 +399,9 @@ by_name() {
         done
     fi
 }
+
+# number N NOUN
+number() { if [ "$1" = 1 ]; then echo "1 $2"; else echo "$1 $2s"; fi; }
 
 # conclude WHOLE: the line of a bag or folder, which says WHOLE when it is.
 conclude() {
