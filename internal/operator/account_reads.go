@@ -27,6 +27,14 @@ func (a *account) broken(x *Arrival) bool {
 	return !x.Ejected || x.Asked > 0 || a.interruptions(x) > 0
 }
 
+// elsewhere reports whether a disc was in another drive before, and its reading
+// may have been broken off there: all that was read is held against it then.
+func (a *account) elsewhere(x *Arrival) bool {
+	return slices.ContainsFunc(a.arrivals, func(y *Arrival) bool {
+		return y.Disc == x.Disc && y.Drive != x.Drive && y.From.Before(x.From) && a.broken(y)
+	})
+}
+
 // reads asks how often the whole of each disc was read. Descriptors and samples
 // are few of its sectors. Where a sector fails, much else is read to drive it
 // out of the drive's cache before it is confirmed.
@@ -46,6 +54,9 @@ func (a *account) reads() {
 			}
 			if stays++; a.worn(of) {
 				reasons += 4
+			}
+			if a.elsewhere(x) {
+				reasons++
 			}
 			reasons += x.Asked
 			reasons += a.interruptions(x)
