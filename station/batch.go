@@ -20,7 +20,7 @@ type batches struct {
 
 	mu   sync.Mutex
 	view []BatchStatus
-	turn map[string]chan struct{} // by carrier: closed when its job has its place
+	turn map[string]*placing // by carrier: its job waits for its place
 	news chan struct{}
 
 	// Only run uses these.
@@ -28,8 +28,14 @@ type batches struct {
 	seen  map[string]string // by batch: what its labels were held against last
 }
 
+// placing is a job on its way to its place.
+type placing struct {
+	done chan struct{} // closed when it has it, or gets none
+	left bool          // the job is done: its folder goes when it has its place
+}
+
 func newBatches(s *Station) *batches {
-	bs := &batches{s: s, doubt: map[string]bool{}, seen: map[string]string{}, turn: map[string]chan struct{}{}, news: make(chan struct{}, 1)}
+	bs := &batches{s: s, doubt: map[string]bool{}, seen: map[string]string{}, turn: map[string]*placing{}, news: make(chan struct{}, 1)}
 	bs.line = arrivalOrder{came: map[string]*coming{}, moved: make(chan struct{})}
 	return bs
 }
@@ -95,19 +101,13 @@ func (bs *batches) queue(j *job, ins disc.Insertion) {
 		bs.line.over(c)
 		return
 	}
-	done := make(chan struct{})
+	p := &placing{done: make(chan struct{})}
 	bs.mu.Lock()
-	bs.turn[j.ID] = done
+	bs.turn[j.ID] = p
 	bs.mu.Unlock()
 	bs.s.start(func(ctx context.Context) {
-		defer func() {
-			bs.mu.Lock()
-			if bs.turn[j.ID] == done {
-				delete(bs.turn, j.ID)
-			}
-			bs.mu.Unlock()
-			close(done)
-		}()
+		defer close(p.done)
+		defer bs.taken(ctx, j, p)
 		if bs.line.turn(ctx, c) != nil {
 			return // job.json names the batch: the place is taken at the next start
 		}
@@ -120,16 +120,44 @@ func (bs *batches) queue(j *job, ins disc.Insertion) {
 	})
 }
 
+// taken ends the wait of a job for its place. One that was done meanwhile goes
+// out of the spool now, unless the station is stopped: then its folder is what
+// the next start takes its place from.
+func (bs *batches) taken(ctx context.Context, j *job, p *placing) {
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	if p.left && ctx.Err() == nil {
+		if err := bs.s.spool.discard(j); err != nil {
+			bs.s.cfg.Log.Error().Err(err).Str("id", j.ID).Msg("a done job could not be cleared")
+		}
+	}
+	if bs.turn[j.ID] == p {
+		delete(bs.turn, j.ID)
+	}
+}
+
+// leaves has a done job's folder go when the job has its place, and reports
+// whether it waits for one.
+func (bs *batches) leaves(id string) bool {
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	p := bs.turn[id]
+	if p != nil {
+		p.left = true
+	}
+	return p != nil
+}
+
 // queued waits until a carrier's job has taken its place, if it is about to.
 func (bs *batches) queued(ctx context.Context, id string) error {
 	bs.mu.Lock()
-	done := bs.turn[id]
+	p := bs.turn[id]
 	bs.mu.Unlock()
-	if done == nil {
+	if p == nil {
 		return nil
 	}
 	select {
-	case <-done:
+	case <-p.done:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -220,8 +248,9 @@ func (bs *batches) takeUp(ctx context.Context, jobs []*job) {
 
 func (bs *batches) takePlace(ctx context.Context, j *job) {
 	// The place of a sealed image that is still to be compared goes to the disc
-	// that it is: what is recorded then takes it.
-	if f := j.file(); f.Step.atLeast(StepRecorded) || f.Compare.open() && f.Step.atLeast(StepSealed) {
+	// that it is: what is recorded then takes it. A job that is recorded, or done,
+	// may still have waited for one that came earlier.
+	if f := j.file(); f.Compare.open() && f.Step.atLeast(StepSealed) {
 		return
 	}
 	if err := bs.place(ctx, j); err != nil && ctx.Err() == nil {

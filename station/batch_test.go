@@ -130,6 +130,56 @@ func TestPlacesDoNotDependOnHowSoonADiscIsKnown(t *testing.T) {
 	}
 }
 
+// A disc that is done before one that came earlier is known waits for its place.
+// The station is stopped meanwhile: it takes it at the next start, whether its
+// image has left the spool or not.
+func TestPlaceThatWasNotTakenYetIsTakenAtTheNextStart(t *testing.T) {
+	for name, until := range map[string]station.Word{"recorded": station.WordRecorded, "out of the spool": station.WordReleased} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			known := make(chan struct{})
+			slow := r.bench.Add(simdrive.Options{Serial: "SLOW", Log: func(e simdrive.Event) {
+				if e.Kind != simdrive.EventTray && e.Op == "READ(10)" {
+					<-known
+				}
+			}})
+			quick := r.add(simdrive.Options{})
+			if until == station.WordRecorded { // the image stays in the spool
+				r.cfg.Eject = station.EjectImaged
+				r.withSecond(true, func(s archive.Store) archive.Store {
+					g := &gate{Store: s}
+					g.shut.Store(true)
+					return g
+				})
+			}
+			r.cfg.StopGrace = 50 * time.Millisecond
+			r.start()
+			r.open("19")
+			must(t, slow.Insert(simdrive.PressedCD(iso(t, "SLOW", 344, 2000), 2000)))
+			r.await(1, word(station.WordInserted))
+			must(t, quick.Insert(simdrive.PressedCD(iso(t, "QUICK", 345, 2000), 2000)))
+			r.await(1, final)
+			id := r.await(1, word(until)).ID
+			r.stop() // with the slow drive's call still out
+			close(known)
+			if rep := r.report("19"); len(rep.Discs) != 0 {
+				t.Fatalf("the bench is not as it should be: %+v", rep.Discs)
+			}
+			second := r.again(simbench.New("second"))
+			second.start()
+			second.awaitStatus(func(station.Status) bool { return len(second.report("19").Discs) == 1 })
+			if rep := second.report("19"); rep.Discs[0].ID != id {
+				t.Errorf("%+v", rep.Discs)
+			}
+			ps, err := second.catalog.IntegrityCheck(t.Context())
+			must(t, err)
+			if len(ps) > 0 {
+				t.Errorf("%v", ps)
+			}
+		})
+	}
+}
+
 // A disc that came before the close belongs to the batch though it was not known
 // yet, and until its proof is there nothing is said: not by a store that is away,
 // not after a restart. Then once.

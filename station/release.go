@@ -73,7 +73,7 @@ func (s *Station) forget(j *job) error {
 		delete(s.jobs, j.ID)
 	}
 	s.mu.Unlock()
-	if !now {
+	if !now || s.batches.leaves(j.ID) {
 		return nil
 	}
 	return s.spool.discard(j)

@@ -64,7 +64,7 @@ func (b *bay) readAnew(ctx context.Context, d Drive, s seen, ask *Request) (*cat
 		return nil, nil, err
 	}
 	if anew, err = b.toRetry(ctx, d, s, ask); err == nil && anew != nil {
-		err = b.s.makeWay(anew.CarrierID)
+		err = b.s.makeWay(ctx, anew.CarrierID)
 	}
 	return anew, ask, err
 }
@@ -77,7 +77,10 @@ func (s *Station) isDrive(d disc.Drive, name string) bool {
 
 // makeWay clears the done job of a carrier whose disc is to be read anew: its
 // image has left the spool, and the disc need not leave its drive for that.
-func (s *Station) makeWay(id string) error {
+func (s *Station) makeWay(ctx context.Context, id string) error {
+	if err := s.batches.queued(ctx, id); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	j := s.jobs[id]
 	if j == nil || j.step() != StepDone {

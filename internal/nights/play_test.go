@@ -80,7 +80,7 @@ func play(ctx context.Context, dir string, n operator.Night) (flaws []string, er
 			if err := note(filepath.Join(dir, livesFile), moment{At: at, What: "killed", Fault: which, Boot: last.Boot}); err != nil {
 				return nil, err
 			}
-		case killed && last.What == "killed":
+		case killed && killedItself(dir):
 		default:
 			return []string{fmt.Sprintf("life %d ended by itself: %v\n%s", life+1, err, tail(out, 12000))}, nil
 		}
@@ -148,6 +148,18 @@ func lastMoment(dir string) (m moment) {
 		m = all[len(all)-1]
 	}
 	return m
+}
+
+// killedItself reports whether the last life was about to kill itself. What else
+// was so at that moment may have been noted behind it.
+func killedItself(dir string) bool {
+	all, err := notes[moment](filepath.Join(dir, livesFile))
+	for _, m := range slices.Backward(all) {
+		if m.What == "killed" || m.What == "begins" {
+			return err == nil && m.What == "killed"
+		}
+	}
+	return false
 }
 
 // tales counts what nights were made of, so that a thousand quiet ones are not

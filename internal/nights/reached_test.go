@@ -71,3 +71,29 @@ func TestReached(t *testing.T) {
 	}
 	is(100)
 }
+
+// A life that kills itself is known by its word for it, whatever else was noted
+// at that moment.
+func TestKilledItself(t *testing.T) {
+	for name, c := range map[string]struct {
+		lives []string
+		want  bool
+	}{
+		"its last word":          {[]string{"begins", "tick", "killed"}, true},
+		"something behind it":    {[]string{"begins", "tick", "killed", "tick", "over"}, true},
+		"killed by somebody":     {[]string{"begins", "tick", "over"}, false},
+		"the life before it":     {[]string{"begins", "killed", "begins", "tick"}, false},
+		"it did not even begin":  {nil, false},
+		"it was stopped in time": {[]string{"begins", "stopped"}, false},
+	} {
+		dir := t.TempDir()
+		for _, what := range c.lives {
+			if err := note(filepath.Join(dir, livesFile), moment{What: what, Fault: -1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if killedItself(dir) != c.want {
+			t.Errorf("%s: %v", name, !c.want)
+		}
+	}
+}
