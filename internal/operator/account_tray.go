@@ -78,17 +78,32 @@ func (a *account) waited(x *Arrival) {
 				if i < 0 {
 					continue // told elsewhere
 				}
-				had := c.Images[i].Stored
-				if a.night.Eject == "read-back" {
-					had = c.Images[i].ReadBack
-				}
-				if had == nil || had.After(x.To.Add(a.Slack)) {
+				had := a.due(c.Images[i])
+				if (had == nil || had.After(x.To.Add(a.Slack))) && !a.heldBefore(c, version, store, x) {
 					a.flaw("the tray of drive %d opened at %s under %s; carrier %s, image %d, was to be %s in %s first, and that was at %v",
 						x.Drive, x.To.Format(time.TimeOnly), a.disc(x.Disc).Name(), c.ID, version, a.night.Eject, store, had)
 				}
 			}
 		}
 	}
+}
+
+// due is when a store had of an image what eject.when says.
+func (a *account) due(i Image) *time.Time {
+	if a.night.Eject == "read-back" {
+		return i.ReadBack
+	}
+	return i.Stored
+}
+
+// heldBefore reports whether a store had an earlier image of the carrier in full
+// when the tray opened. Of two discs that are equal, one can wait for the later
+// image, and then the other one is told as archived already.
+func (a *account) heldBefore(c Carrier, version int, store string, x *Arrival) bool {
+	return slices.ContainsFunc(c.Images, func(i Image) bool {
+		had := a.due(i)
+		return i.Version < version && i.Store == store && i.State == "complete" && had != nil && !had.After(x.To.Add(a.Slack))
+	})
 }
 
 // racked reports whether it was said that the disc goes to the pending rack. When
