@@ -232,6 +232,9 @@ func (l *life) wake() error {
 	}
 	l.hand.Stuck, l.hand.Say = l.stuck, l.say
 	l.next = l.hand.Resume(diary)
+	if len(lives) > 0 {
+		l.hand.Note(operator.Entry{What: operator.Started, Act: -1, Drive: -1, Disc: -1})
+	}
 	for n, t := range operator.Trays(diary, len(drives)) {
 		seq := t.Insertion.DiskSeq
 		if t.Disc >= 0 && reboot {

@@ -44,6 +44,8 @@ func codes(diary []Entry, all []*Arrival) {
 	}
 	for _, e := range diary {
 		switch e.What {
+		case Started: // what was scanned before is forgotten
+			waiting, at = nil, map[int][]scanned{}
 		case Scan:
 			s := scanned{code: e.Code, at: e.At}
 			if e.Drive < 0 {

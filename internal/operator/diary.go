@@ -32,6 +32,7 @@ const (
 	Corrected Moment = "corrected"
 	Decided   Moment = "decided"
 	Changed   Moment = "changed" // the drive says that it has another insertion, the disc is the same
+	Started   Moment = "started" // the station, again
 )
 
 // Entry is one thing that happened at the bench.
