@@ -48,8 +48,10 @@ func codes(diary []Entry, all []*Arrival) {
 			waiting, at = nil, map[int][]scanned{}
 		case Scan:
 			s := scanned{code: e.Code, at: e.At}
+			// Scanned again, with a drive or without one, it waits once.
+			waiting = slices.DeleteFunc(waiting, func(w scanned) bool { return w.code == e.Code })
 			if e.Drive < 0 {
-				waiting = append(slices.DeleteFunc(waiting, func(w scanned) bool { return w.code == e.Code }), s)
+				waiting = append(waiting, s)
 				continue
 			}
 			if a := current[e.Drive]; a != nil {

@@ -137,6 +137,7 @@ func TestCodes(t *testing.T) {
 		"one named a drive":  {[]operator.Entry{e(0, scan, -1, -1, "A"), e(3, scan, 0, -1, "B"), e(5, closed, 0, 1, ""), e(9, closed, 1, 2, "")}, "B A"},
 		"back, then a code":  {[]operator.Entry{e(0, closed, 0, 1, ""), e(9, ejected, 0, 1, ""), e(10, scan, -1, -1, "A"), e(11, closed, 0, 1, ""), e(30, ejected, 0, 1, ""), e(40, scan, -1, -1, "B"), e(45, closed, 0, 2, "")}, "- A B"},
 		"back at the drive":  {[]operator.Entry{e(0, closed, 0, 1, ""), e(9, ejected, 0, 1, ""), e(10, scan, 0, -1, "A"), e(11, closed, 0, 1, ""), e(30, ejected, 0, 1, ""), e(40, scan, -1, -1, "B"), e(45, closed, 0, 2, "")}, "- A B A"},
+		"again at a drive":   {[]operator.Entry{e(0, scan, -1, -1, "A"), e(3, scan, 1, -1, "A"), e(4, closed, 1, 1, ""), e(5, scan, -1, -1, "B"), e(6, closed, 0, 2, "")}, "A B"},
 		"forgotten":          {[]operator.Entry{e(0, scan, -1, -1, "A"), e(1, scan, 1, -1, "B"), e(20, operator.Started, -1, -1, ""), e(30, scan, -1, -1, "C"), e(35, closed, 0, 1, ""), e(40, closed, 1, 2, "")}, "C -"},
 		"back by itself":     {[]operator.Entry{e(0, closed, 0, 1, ""), e(9, ejected, 0, 1, ""), e(10, scan, -1, -1, "A"), e(11, closed, 0, 1, ""), e(12, closed, 1, 2, "")}, "- A A"},
 	} {
