@@ -192,11 +192,7 @@ func eachRecord(ctx context.Context, q querier, carrierID string, f func(version
 // makes no event. What is to be sent again since p was read stays so.
 func (c *Catalog) Sent(ctx context.Context, carrierID, store string, p Post) error {
 	return c.write(ctx, fmt.Sprintf("record that store %s has the events of %s", store, carrierID), func(tx *sql.Tx) error {
-		r, ok, err := mail.one(ctx, tx, "WHERE carrier = ? AND store = ?", carrierID, store)
-		if err == nil && ok && r.num("sent") < p.Since {
-			return nil
-		}
-		return putSent(ctx, tx, carrierID, store, p.Last)
+		return putSent(ctx, tx, carrierID, store, p)
 	})
 }
 
@@ -219,18 +215,18 @@ func sendAgain(ctx context.Context, tx *sql.Tx, carrierID string, seq int64) err
 	return nil
 }
 
-func putSent(ctx context.Context, tx *sql.Tx, carrierID, store string, seq int64) error {
+func putSent(ctx context.Context, tx *sql.Tx, carrierID, store string, p Post) error {
 	r, ok, err := mail.one(ctx, tx, "WHERE carrier = ? AND store = ?", carrierID, store)
 	switch {
 	case errors.Is(err, ErrDamaged):
-		r = mail.row(carrierID, store, seq)
+		r = mail.row(carrierID, store, p.Last)
 	case err != nil:
 		return err
 	case !ok:
-		return mail.insert(ctx, tx, carrierID, store, seq)
-	case r.num("sent") >= seq:
+		return mail.insert(ctx, tx, carrierID, store, p.Last)
+	case r.num("sent") < p.Since, r.num("sent") >= p.Last:
 		return nil
 	}
-	r.set("sent", seq)
+	r.set("sent", p.Last)
 	return r.update(ctx, tx)
 }

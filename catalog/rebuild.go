@@ -141,7 +141,7 @@ func (a *adding) all() error {
 	if err := quietBatches(a.ctx, a.tx); err != nil {
 		return err
 	}
-	return putSent(a.ctx, a.tx, a.in.CarrierID, a.from, a.seq)
+	return putSent(a.ctx, a.tx, a.in.CarrierID, a.from, Post{Last: a.seq})
 }
 
 // fill tells the records that come before an event: those whose events are in
