@@ -125,12 +125,21 @@ func (bs *batches) queue(j *job, ins disc.Insertion) {
 // the next start takes its place from.
 func (bs *batches) taken(ctx context.Context, j *job, p *placing) {
 	bs.mu.Lock()
-	defer bs.mu.Unlock()
-	if p.left && ctx.Err() == nil {
-		if err := bs.s.spool.discard(j); err != nil {
+	left := p.left
+	if !left && bs.turn[j.ID] == p {
+		delete(bs.turn, j.ID) // from now on its folder goes as any done job's
+	}
+	bs.mu.Unlock()
+	if !left {
+		return
+	}
+	if ctx.Err() == nil {
+		if err := bs.s.spool.discard(j); err != nil { // without the lock: a slow disk must not stop the screens
 			bs.s.cfg.Log.Error().Err(err).Str("id", j.ID).Msg("a done job could not be cleared")
 		}
 	}
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
 	if bs.turn[j.ID] == p {
 		delete(bs.turn, j.ID)
 	}

@@ -95,16 +95,21 @@ func TestPlacesInTheOrderOfArrival(t *testing.T) {
 	}
 }
 
+// slowToKnow adds a drive whose disc nobody knows before known is closed.
+func (r *rig) slowToKnow() (drive *simbench.Slot, known chan struct{}) {
+	known = make(chan struct{})
+	return r.bench.Add(simdrive.Options{Serial: "SLOW", Log: func(e simdrive.Event) {
+		if e.Kind != simdrive.EventTray && e.Op == "READ(10)" {
+			<-known
+		}
+	}}), known
+}
+
 // Places are in the order in which discs came, though one is known sooner than
 // another; a drive that never says what it holds stops nobody for long.
 func TestPlacesDoNotDependOnHowSoonADiscIsKnown(t *testing.T) {
 	r := newRig(t)
-	known := make(chan struct{})
-	slow := r.bench.Add(simdrive.Options{Serial: "SLOW", Log: func(e simdrive.Event) {
-		if e.Kind != simdrive.EventTray && e.Op == "READ(10)" {
-			<-known
-		}
-	}})
+	slow, known := r.slowToKnow()
 	quick := r.add(simdrive.Options{})
 	r.start()
 	r.open("17")
@@ -137,12 +142,7 @@ func TestPlaceThatWasNotTakenYetIsTakenAtTheNextStart(t *testing.T) {
 	for name, until := range map[string]station.Word{"recorded": station.WordRecorded, "out of the spool": station.WordReleased} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			known := make(chan struct{})
-			slow := r.bench.Add(simdrive.Options{Serial: "SLOW", Log: func(e simdrive.Event) {
-				if e.Kind != simdrive.EventTray && e.Op == "READ(10)" {
-					<-known
-				}
-			}})
+			slow, known := r.slowToKnow()
 			quick := r.add(simdrive.Options{})
 			if until == station.WordRecorded { // the image stays in the spool
 				r.cfg.Eject = station.EjectImaged
